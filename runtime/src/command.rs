@@ -1,0 +1,33 @@
+//! What handles ask of the driver.
+
+use rollbook_core::PeerId;
+use tokio::sync::oneshot;
+
+use crate::{
+    error::CommandError,
+    grants::GrantId,
+    handle::AnnouncementChange,
+    import::{ImportOptions, ImportRecord, ImportReport},
+};
+
+/// Where the answer to a command goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
+
+/// A command, with where its answer goes.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Announce { change: AnnouncementChange, reply: Reply<()> },
+    Operate { peer: PeerId, operation: Operation, reply: Reply<()> },
+    Import { records: Vec<ImportRecord>, options: ImportOptions, reply: Reply<ImportReport> },
+    Leave,
+}
+
+/// A decision of an authority's operator about a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Admit,
+    Ban,
+    Remove,
+    Grant(GrantId),
+    Revoke(GrantId),
+}

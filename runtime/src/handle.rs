@@ -1,0 +1,153 @@
+//! The handle that an application holds of a running node.
+
+use std::{path::Path, sync::Arc};
+
+use libp2p::Multiaddr;
+use rollbook_core::PeerId;
+use tokio::sync::oneshot;
+
+use crate::{
+    command::{Command, Operation},
+    error::{CommandError, RunError},
+    import::{ImportOptions, ImportRecord, ImportReport},
+    shared::Shared,
+    status::Status,
+    view::{Filter, NodeView},
+    watch::Watch,
+};
+
+/// What to change in what this node says of itself; `None` leaves a part as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnnouncementChange {
+    /// What the node can do.
+    pub capabilities: Option<Vec<String>>,
+    /// The software that it runs.
+    pub agent: Option<String>,
+    /// How it is reached; empty means by the addresses that it listens on.
+    pub external_addresses: Option<Vec<Multiaddr>>,
+}
+
+/// A running node. Reads are answered from memory and never wait for the network or the disk.
+///
+/// Clones are handles of the same node. Once all are dropped, the node leaves as by
+/// [`leave`](NodeHandle::leave).
+#[derive(Clone, Debug)]
+pub struct NodeHandle {
+    shared: Arc<Shared>,
+    commands: tokio::sync::mpsc::Sender<Command>,
+}
+
+impl NodeHandle {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        commands: tokio::sync::mpsc::Sender<Command>,
+    ) -> NodeHandle {
+        NodeHandle { shared, commands }
+    }
+
+    /// Who this node is.
+    pub fn peer_id(&self) -> PeerId {
+        self.shared.peer_id
+    }
+
+    /// Where its files are.
+    pub fn data_dir(&self) -> &Path {
+        &self.shared.data_dir
+    }
+
+    /// Where it listens: full addresses that end in `/p2p/ID`.
+    pub fn listen_addresses(&self) -> Vec<Multiaddr> {
+        self.shared.listen_addresses()
+    }
+
+    /// One node of the roll.
+    pub fn get(&self, peer: &PeerId) -> Option<NodeView> {
+        self.shared.get(peer)
+    }
+
+    /// The nodes of the roll that `filter` selects, in the order of the roll.
+    pub fn list(&self, filter: &Filter) -> Vec<NodeView> {
+        self.shared.list(filter)
+    }
+
+    /// Follows events: those after number `after`, or from now on.
+    pub fn watch(&self, after: Option<u64>) -> Watch {
+        Watch::new(Arc::clone(&self.shared.events), after)
+    }
+
+    /// The state of this node.
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// Changes what this node says of itself.
+    pub async fn announce(&self, change: AnnouncementChange) -> Result<(), CommandError> {
+        self.command(|reply| Command::Announce { change, reply }).await?
+    }
+
+    /// Admits a node; on an authority only. Returns once the decision is on disk.
+    pub async fn admit(&self, peer: &PeerId) -> Result<(), CommandError> {
+        self.operate(*peer, Operation::Admit).await
+    }
+
+    /// Bans a node; on an authority only. Returns once the decision is on disk.
+    pub async fn ban(&self, peer: &PeerId) -> Result<(), CommandError> {
+        self.operate(*peer, Operation::Ban).await
+    }
+
+    /// Removes a node; on an authority only. Returns once the decision is on disk.
+    pub async fn remove(&self, peer: &PeerId) -> Result<(), CommandError> {
+        self.operate(*peer, Operation::Remove).await
+    }
+
+    /// Gives a node a grant by its name; on an authority only. Returns once it is on disk.
+    pub async fn grant(&self, peer: &PeerId, name: &str) -> Result<(), CommandError> {
+        self.operate(*peer, Operation::Grant(self.shared.grants.of_name(name)?)).await
+    }
+
+    /// Takes a grant back; on an authority only. Returns once it is on disk.
+    pub async fn revoke(&self, peer: &PeerId, name: &str) -> Result<(), CommandError> {
+        self.operate(*peer, Operation::Revoke(self.shared.grants.of_name(name)?)).await
+    }
+
+    /// Takes over what another system knew; on an authority only. Returns once it is on disk.
+    /// Importing the same again changes nothing.
+    pub async fn import(
+        &self,
+        records: Vec<ImportRecord>,
+        options: ImportOptions,
+    ) -> Result<ImportReport, CommandError> {
+        self.command(|reply| Command::Import { records, options, reply }).await?
+    }
+
+    /// Says that this node leaves, brings everything to disk and stops. Returns when it has
+    /// stopped, which takes at most a few seconds.
+    pub async fn leave(&self) {
+        // A node that has stopped has nothing left to do.
+        let _ = self.commands.send(Command::Leave).await;
+        // How it ended is told by `stopped`.
+        let _ = self.stopped().await;
+    }
+
+    /// Waits until the node has stopped, and says whether it did so in order.
+    pub async fn stopped(&self) -> Result<(), RunError> {
+        self.shared.stopped().await
+    }
+
+    async fn operate(&self, peer: PeerId, operation: Operation) -> Result<(), CommandError> {
+        self.command(|reply| Command::Operate { peer, operation, reply }).await?
+    }
+
+    /// Sends a command and waits for its answer.
+    async fn command<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_driver_has_ended| CommandError::Stopped)?;
+        answer.await.map_err(|_driver_has_ended| CommandError::Stopped)
+    }
+}

@@ -1,0 +1,369 @@
+//! The key file: who this node is.
+//!
+//! Invariants:
+//! - `identity.key` appears whole, readable by its owner only, and on disk before it is used;
+//! - a key that is there is never overwritten;
+//! - a new key and a new, empty journal are made together, the journal first: a key without a
+//!   journal is a node that lost its history.
+
+use std::{
+    fmt, fs,
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use libp2p::identity;
+use rollbook_core::{EthAddress, PeerId};
+use serde::{Deserialize, Serialize};
+
+use crate::{files, lock::DirLock};
+
+/// A key file is a few dozen bytes; what is longer is something else.
+const KEY_FILE_SIZE_MAX: u64 = 4096;
+
+/// The kind of a node's key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyType {
+    /// The default.
+    #[default]
+    Ed25519,
+    /// As Ethereum has: such a node has an Ethereum address.
+    Secp256k1,
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeyType::Ed25519 => "ed25519",
+            KeyType::Secp256k1 => "secp256k1",
+        })
+    }
+}
+
+impl FromStr for KeyType {
+    type Err = UnknownKeyType;
+
+    fn from_str(text: &str) -> Result<KeyType, UnknownKeyType> {
+        match text {
+            "ed25519" => Ok(KeyType::Ed25519),
+            "secp256k1" => Ok(KeyType::Secp256k1),
+            _ => Err(UnknownKeyType),
+        }
+    }
+}
+
+/// The text names no kind of key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key type is `ed25519` or `secp256k1`")]
+pub struct UnknownKeyType;
+
+/// Why an identity cannot be read or made. No file changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The file cannot be read or written.
+    #[error("identity key {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others can read the key.
+    #[error("identity key {0} can be read by others (mode {mode:03o}): run `chmod 600 {0}`",
+        path.display())]
+    TooOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file holds no key that can be used.
+    #[error("identity key {} is not a libp2p private key: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The key is of another kind than was asked for.
+    #[error("identity key {} is of type {found}, not {wanted}: leave the key type out, or move \
+        the file away to make a new identity", path.display())]
+    KeyType {
+        /// The file.
+        path: PathBuf,
+        /// Its kind.
+        found: KeyType,
+        /// The kind asked for.
+        wanted: KeyType,
+    },
+    /// The text to take over is no key.
+    #[error("not a hex-encoded libp2p private key: {0}")]
+    Hex(String),
+    /// There is another identity already.
+    #[error("{} holds another identity, {found}: choose another data directory for {wanted}",
+        path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// Whose key it is.
+        found: PeerId,
+        /// Whose key was to be taken over.
+        wanted: PeerId,
+    },
+    /// A node runs there, so nothing may be made.
+    #[error("data directory {} is in use: stop the node that runs there", path.display())]
+    DirInUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(String),
+}
+
+/// A node's key, as it lies in its data directory.
+#[derive(Clone)]
+pub struct Identity {
+    network: identity::Keypair,
+    key_type: KeyType,
+    peer_id: PeerId,
+    created: bool,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key itself stays out of logs.
+        f.debug_struct("Identity")
+            .field("peer_id", &self.peer_id)
+            .field("key_type", &self.key_type)
+            .field("created", &self.created)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Reads the identity in `data_dir`; `None` if there is none. May be called while a node runs.
+    pub fn open(data_dir: &Path) -> Result<Option<Identity>, IdentityError> {
+        let path = data_dir.join(files::KEY);
+        let Some(bytes) = read_key_file(&path)? else { return Ok(None) };
+        match Identity::from_protobuf(&bytes) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(reason) => Err(IdentityError::Content { path, reason }),
+        }
+    }
+
+    /// Reads the identity in `data_dir`, or makes one of the kind `key_type` (ed25519 if `None`).
+    /// A key of another kind than was asked for is an error.
+    pub fn open_or_create(
+        data_dir: &Path,
+        key_type: Option<KeyType>,
+    ) -> Result<Identity, IdentityError> {
+        if let Some(identity) = Identity::open_as(data_dir, key_type)? {
+            return Ok(identity);
+        }
+        let _lock = lock(data_dir)?;
+        Identity::open_or_create_locked(data_dir, key_type)
+    }
+
+    /// As `open_or_create`, by a caller that holds the directory's lock.
+    pub(crate) fn open_or_create_locked(
+        data_dir: &Path,
+        key_type: Option<KeyType>,
+    ) -> Result<Identity, IdentityError> {
+        if let Some(identity) = Identity::open_as(data_dir, key_type)? {
+            return Ok(identity);
+        }
+        let identity = Identity::generate(key_type.unwrap_or_default())?;
+        identity.write(data_dir)?;
+        Ok(Identity { created: true, ..identity })
+    }
+
+    /// Takes over a key in hex, as the Go network keeps it (the protobuf form of a libp2p private
+    /// key). An identity that is there already stays: the same one is fine, another is an error.
+    pub fn take_over(data_dir: &Path, hex_text: &str) -> Result<Identity, IdentityError> {
+        let bytes = hex::decode(hex_text.trim())
+            .map_err(|error| IdentityError::Hex(error.to_string()))?;
+        let identity = Identity::from_protobuf(&bytes).map_err(IdentityError::Hex)?;
+        let existing = |found: Identity| match found.peer_id == identity.peer_id {
+            true => Ok(found),
+            false => Err(IdentityError::Exists {
+                path: data_dir.join(files::KEY),
+                found: found.peer_id,
+                wanted: identity.peer_id,
+            }),
+        };
+        if let Some(found) = Identity::open(data_dir)? {
+            return existing(found);
+        }
+        let _lock = lock(data_dir)?;
+        if let Some(found) = Identity::open(data_dir)? {
+            return existing(found);
+        }
+        identity.write(data_dir)?;
+        Ok(Identity { created: true, ..identity })
+    }
+
+    /// Whose identity it is.
+    pub fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    /// The kind of its key.
+    pub fn key_type(&self) -> KeyType {
+        self.key_type
+    }
+
+    /// The Ethereum address of a secp256k1 key.
+    pub fn eth_address(&self) -> Option<EthAddress> {
+        EthAddress::of(&self.peer_id)
+    }
+
+    /// Whether the call that returned this made the key.
+    pub fn created(&self) -> bool {
+        self.created
+    }
+
+    /// The key as libp2p has it.
+    pub(crate) fn network_key(&self) -> identity::Keypair {
+        self.network.clone()
+    }
+
+    /// The key as the core has it.
+    pub(crate) fn core_key(&self) -> rollbook_core::Keypair {
+        core_key(&self.network).expect("the key was converted when it was read")
+    }
+
+    fn open_as(
+        data_dir: &Path,
+        key_type: Option<KeyType>,
+    ) -> Result<Option<Identity>, IdentityError> {
+        let Some(identity) = Identity::open(data_dir)? else { return Ok(None) };
+        match key_type {
+            Some(wanted) if wanted != identity.key_type => Err(IdentityError::KeyType {
+                path: data_dir.join(files::KEY),
+                found: identity.key_type,
+                wanted,
+            }),
+            _ => Ok(Some(identity)),
+        }
+    }
+
+    fn generate(key_type: KeyType) -> Result<Identity, IdentityError> {
+        // Not every 32 bytes are a secp256k1 key, but all except about 2^-128 of them.
+        loop {
+            let mut secret = [0u8; 32];
+            getrandom::fill(&mut secret)
+                .map_err(|error| IdentityError::Random(error.to_string()))?;
+            let network = match key_type {
+                KeyType::Ed25519 => identity::Keypair::ed25519_from_bytes(&mut secret).ok(),
+                KeyType::Secp256k1 => {
+                    identity::secp256k1::SecretKey::try_from_bytes(&mut secret)
+                        .ok()
+                        .map(|secret| identity::secp256k1::Keypair::from(secret).into())
+                }
+            };
+            let identity = network.map(Identity::from_network);
+            if let Some(Ok(identity)) = identity {
+                return Ok(identity);
+            }
+        }
+    }
+
+    fn from_protobuf(bytes: &[u8]) -> Result<Identity, String> {
+        let network = identity::Keypair::from_protobuf_encoding(bytes)
+            .map_err(|error| error.to_string())?;
+        Identity::from_network(network)
+    }
+
+    fn from_network(network: identity::Keypair) -> Result<Identity, String> {
+        let key_type = match network.key_type() {
+            identity::KeyType::Ed25519 => KeyType::Ed25519,
+            identity::KeyType::Secp256k1 => KeyType::Secp256k1,
+            other => return Err(format!("keys of type {other} are not supported")),
+        };
+        let peer_id = PeerId::from_bytes(&network.public().to_peer_id().to_bytes())
+            .map_err(|error| error.to_string())?;
+        core_key(&network)?;
+        Ok(Identity { network, key_type, peer_id, created: false })
+    }
+
+    fn write(&self, data_dir: &Path) -> Result<(), IdentityError> {
+        let bytes = self
+            .network
+            .to_protobuf_encoding()
+            .expect("ed25519 and secp256k1 keys have a protobuf form");
+        let journal = data_dir.join(files::JOURNAL);
+        create_if_missing(&journal).map_err(|source| io_error(&journal, source))?;
+        let path = data_dir.join(files::KEY);
+        write_key_file(data_dir, &path, &bytes).map_err(|source| io_error(&path, source))
+    }
+}
+
+/// The same key for the core, which signs statements with it.
+fn core_key(network: &identity::Keypair) -> Result<rollbook_core::Keypair, String> {
+    if let Ok(pair) = network.clone().try_into_ed25519() {
+        let secret: [u8; 32] = pair
+            .secret()
+            .as_ref()
+            .try_into()
+            .expect("an ed25519 secret has 32 bytes");
+        return Ok(rollbook_core::Keypair::ed25519(secret));
+    }
+    let pair = network.clone().try_into_secp256k1().map_err(|error| error.to_string())?;
+    rollbook_core::Keypair::secp256k1(pair.secret().to_bytes()).map_err(|error| error.to_string())
+}
+
+fn lock(data_dir: &Path) -> Result<DirLock, IdentityError> {
+    fs::create_dir_all(data_dir).map_err(|source| io_error(data_dir, source))?;
+    match DirLock::take(data_dir) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(IdentityError::DirInUse { path: data_dir.to_owned() }),
+        Err(source) => Err(io_error(&data_dir.join(files::LOCK), source)),
+    }
+}
+
+fn read_key_file(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io_error(path, source)),
+    };
+    if !metadata.is_file() || metadata.len() > KEY_FILE_SIZE_MAX {
+        let reason = "it is not a small file".to_owned();
+        return Err(IdentityError::Content { path: path.to_owned(), reason });
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(IdentityError::TooOpen { path: path.to_owned(), mode });
+    }
+    fs::read(path).map(Some).map_err(|source| io_error(path, source))
+}
+
+/// Makes an empty file, on disk by name, unless there is one.
+fn create_if_missing(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().create(true).append(true).open(path)?.sync_all()
+}
+
+/// Writes a temporary file and renames it, so that a crash leaves a whole key or none.
+fn write_key_file(data_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = data_dir.join(files::KEY_NEW);
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    // Under the directory's lock, and after a look: nothing is replaced here.
+    fs::rename(&temporary, path)?;
+    files::sync_dir(data_dir)
+}
+
+fn io_error(path: &Path, source: io::Error) -> IdentityError {
+    IdentityError::Io { path: path.to_owned(), source }
+}

@@ -1,0 +1,90 @@
+//! What a node says of itself to its operator.
+
+use std::collections::BTreeMap;
+
+use libp2p::Multiaddr;
+use rollbook_core::PeerId;
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// What a node is in its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Its peer id is in the configured list of authorities.
+    Authority,
+    /// Any other node.
+    Member,
+}
+
+/// One configured authority, as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorityStatus {
+    /// The authority.
+    #[serde(with = "text::peer_id")]
+    pub peer_id: PeerId,
+    /// Whether this node, or its home, heard it within the last lease window.
+    pub in_touch: bool,
+}
+
+/// How many nodes of each sort the roll has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeCounts {
+    /// Admitted nodes.
+    pub total: u64,
+    /// Admitted nodes that are online.
+    pub online: u64,
+    /// Admitted nodes that have left.
+    pub left: u64,
+    /// Admitted nodes of which it is not known whether they are here.
+    pub unknown: u64,
+    /// Nodes that no authority vouches for yet.
+    pub pending: u64,
+    /// Removed nodes.
+    pub removed: u64,
+    /// Banned nodes.
+    pub banned: u64,
+}
+
+/// The state of one node, as `NodeHandle::status` returns it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// This node.
+    #[serde(with = "text::peer_id")]
+    pub peer_id: PeerId,
+    /// The name of its network.
+    pub network: String,
+    /// Authority or member.
+    pub role: Role,
+    /// The authority that this node renews its lease with.
+    #[serde(with = "text::peer_id_or_null")]
+    pub home: Option<PeerId>,
+    /// True while a node has no home.
+    pub degraded: bool,
+    /// The configured authorities.
+    pub authorities: Vec<AuthorityStatus>,
+    /// The size of the roll.
+    pub nodes: NodeCounts,
+    /// The root of the roll, in hex: equal on two nodes that hold the same roll.
+    pub root: String,
+    /// The size of the journal file.
+    pub journal_bytes: u64,
+    /// How many peers are connected.
+    pub connections: u32,
+    /// The addresses that this node listens on, ending in `/p2p/ID`.
+    pub listen: Vec<Multiaddr>,
+    /// What was counted since the start: messages, drops by reason, and so on.
+    pub counters: BTreeMap<String, u64>,
+    /// The version of this software.
+    pub version: String,
+    /// When this node was started, in unix seconds.
+    pub started_at: u64,
+    /// The number of the newest event.
+    pub last_event: u64,
+    /// What an operator should look at: a failing disk, a key without its journal.
+    pub warnings: Vec<String>,
+}

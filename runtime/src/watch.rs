@@ -1,0 +1,200 @@
+//! Numbered events, and the reader that follows them.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use rollbook_core::PeerId;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::{
+    event_log::{EventLog, Newest},
+    text,
+};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A node came.
+    Joined,
+    /// A node left.
+    Left,
+    /// It is no longer known whether a node is here.
+    Unknown,
+    /// What a node says of itself changed.
+    Changed,
+    /// A node that no authority vouches for announced itself.
+    Pending,
+    /// A node was admitted.
+    Admitted,
+    /// A node was removed.
+    Removed,
+    /// A node was banned.
+    Banned,
+    /// A node's grants changed.
+    GrantsChanged,
+    /// A writer contradicted itself about a node.
+    Equivocation,
+    /// Another machine uses this node's key.
+    DuplicateIdentity,
+    /// An authority was heard again.
+    AuthorityInTouch,
+    /// An authority was not heard for a lease window.
+    AuthorityLost,
+    /// This node's home is another one, or none.
+    HomeChanged,
+}
+
+impl EventKind {
+    /// The name of the kind, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::Joined => "joined",
+            EventKind::Left => "left",
+            EventKind::Unknown => "unknown",
+            EventKind::Changed => "changed",
+            EventKind::Pending => "pending",
+            EventKind::Admitted => "admitted",
+            EventKind::Removed => "removed",
+            EventKind::Banned => "banned",
+            EventKind::GrantsChanged => "grantsChanged",
+            EventKind::Equivocation => "equivocation",
+            EventKind::DuplicateIdentity => "duplicateIdentity",
+            EventKind::AuthorityInTouch => "authorityInTouch",
+            EventKind::AuthorityLost => "authorityLost",
+            EventKind::HomeChanged => "homeChanged",
+        }
+    }
+}
+
+/// One event, with its place in this node's sequence of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NumberedEvent {
+    /// Counts up by one; goes on after a restart.
+    pub id: u64,
+    /// When this node saw it, in unix seconds.
+    pub at: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// The node that it is about.
+    #[serde(with = "text::peer_id_or_null")]
+    pub peer_id: Option<PeerId>,
+}
+
+/// A reader was too slow, or resumed too late: events are gone that it has not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{lost} events were lost")]
+pub struct Lagged {
+    /// How many.
+    pub lost: u64,
+}
+
+/// How many events a reader takes from the log at a time.
+const PAGE_MAX: usize = 64;
+
+/// Follows a node's events. Readers hold nothing up: one that is slower than the log is long is
+/// told how many events it lost.
+#[derive(Debug)]
+pub struct Watch {
+    log: Arc<EventLog>,
+    newest: watch::Receiver<Newest>,
+    page: VecDeque<NumberedEvent>,
+    /// The number of the last event that was taken from the log, or is known to be lost.
+    seen: u64,
+}
+
+impl Watch {
+    /// A reader of what follows event `after`, or of what happens from now on.
+    pub(crate) fn new(log: Arc<EventLog>, after: Option<u64>) -> Watch {
+        let newest = log.subscribe();
+        let last = newest.borrow().id;
+        // A number from the future is of another log: follow this one from here.
+        let seen = after.map_or(last, |after| after.min(last));
+        Watch { log, newest, page: VecDeque::new(), seen }
+    }
+
+    /// The next event, or how many were lost before it; `None` once the node has stopped. Nothing
+    /// is lost if the future is dropped before it is ready.
+    pub async fn next(&mut self) -> Option<Result<NumberedEvent, Lagged>> {
+        loop {
+            if let Some(event) = self.page.pop_front() {
+                return Some(Ok(event));
+            }
+            let newest = *self.newest.borrow_and_update();
+            let page = self.log.after(self.seen, PAGE_MAX);
+            let lost = page.lost;
+            self.seen += lost;
+            self.page = page.events;
+            if let Some(last) = self.page.back() {
+                self.seen = last.id;
+            }
+            if lost > 0 {
+                return Some(Err(Lagged { lost }));
+            }
+            if !self.page.is_empty() {
+                continue;
+            }
+            if newest.closed || self.newest.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_log::{EventFile, KEPT_MAX, NewEvent};
+
+    fn events(count: usize) -> Vec<NewEvent> {
+        vec![NewEvent { at: 1, kind: EventKind::Joined, peer_id: None }; count]
+    }
+
+    #[tokio::test]
+    async fn a_reader_sees_what_follows_and_then_the_end() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut file = EventFile::open(dir.path()).expect("it opens");
+        file.append(&events(3)).expect("it is written");
+        let mut live = Watch::new(file.log(), None);
+        let mut resumed = Watch::new(file.log(), Some(1));
+        file.append(&events(1)).expect("it is written");
+        file.log().close();
+        assert_eq!(live.next().await.map(|event| event.map(|event| event.id)), Some(Ok(4)));
+        assert_eq!(live.next().await, None);
+        for id in 2..=4 {
+            assert_eq!(resumed.next().await.map(|event| event.map(|event| event.id)), Some(Ok(id)));
+        }
+        assert_eq!(resumed.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_is_told_how_many_it_lost() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut file = EventFile::open(dir.path()).expect("it opens");
+        let mut slow = Watch::new(file.log(), None);
+        file.append(&events(KEPT_MAX + 5)).expect("it is written");
+        assert_eq!(slow.next().await, Some(Err(Lagged { lost: 5 })));
+        assert_eq!(slow.next().await.map(|event| event.map(|event| event.id)), Some(Ok(6)));
+    }
+
+    #[test]
+    fn a_waiting_reader_is_woken() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut file = EventFile::open(dir.path()).expect("it opens");
+        let mut watch = Watch::new(file.log(), Some(77));
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().expect("a runtime is built");
+        let reader = std::thread::spawn(move || runtime.block_on(watch.next()));
+        file.append(&events(1)).expect("it is written");
+        let event = reader.join().expect("it ends");
+        assert_eq!(event.map(|event| event.map(|event| event.id)), Some(Ok(1)));
+    }
+
+    #[test]
+    fn names_are_those_in_json() {
+        let json = serde_json::to_string(&EventKind::GrantsChanged).expect("it has a JSON form");
+        assert_eq!(json, format!("\"{}\"", EventKind::GrantsChanged.name()));
+    }
+}
