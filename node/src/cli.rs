@@ -1,0 +1,395 @@
+//! The command line: what can be typed, and the help that explains it.
+//!
+//! Values of `start` stay texts here: `layers` and `config` read them, together with those from
+//! variables and the file, so that all three are checked by one code.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::layers::Layer;
+
+/// Examples under `rollbook --help`; a test parses every line of them.
+const EXAMPLES: &str = "\
+Examples:
+  rollbook start
+  rollbook start --authority /ip4/192.0.2.7/tcp/7655/p2p/12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d
+  rollbook nodes --online
+  rollbook watch --json
+  rollbook grant 12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d staked
+  rollbook import nodes.json --format masa --trust-grants
+  rollbook export --format json --output roll.json
+  rollbook identity --data-dir ./rollbook-data";
+
+const START_EXAMPLES: &str = "\
+Every option is also a key of the file (--config) and a variable: --sync-interval, sync-interval = \
+\"10s\", ROLLBOOK_SYNC_INTERVAL=10s. An option wins over a variable, a variable over the file. \
+Lists in variables are separated by commas. ROLLBOOK_LOG sets what is logged, for example \
+ROLLBOOK_LOG=rollbook=debug.
+
+Examples:
+  rollbook start
+  rollbook start --network test --key-type secp256k1 --capability storage --capability relay
+  rollbook start --authority /ip4/192.0.2.7/tcp/7655/p2p/12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d
+  rollbook start --listen /ip4/127.0.0.1/tcp/0 --http 127.0.0.1:0 --data-dir ./second
+  rollbook start --admission manual --grant-name indexer --grant-name archive
+  rollbook start --config node.toml";
+
+const NODES_EXAMPLES: &str = "\
+Examples:
+  rollbook nodes
+  rollbook nodes --online --capability storage
+  rollbook nodes --all --json";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  rollbook watch
+  rollbook watch --json --after 120";
+
+const GRANT_EXAMPLES: &str = "\
+Examples:
+  rollbook grant 12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d staked
+  rollbook grant 12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d validator";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  rollbook import v0.8.4_test_node_data.json --format masa
+  rollbook import - --format masa --trust-grants";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  rollbook export --format json
+  rollbook export --format masa --output node_data.json";
+
+const IDENTITY_EXAMPLES: &str = "\
+Examples:
+  rollbook identity
+  rollbook identity --key-type secp256k1 --data-dir ./second
+  rollbook identity --import-masa masa_oracle_key";
+
+/// Keeps the roll of a peer-to-peer network: who is in it, how each node is reached, what it can
+/// do, who vouches for it, and whether it is here now.
+#[derive(Debug, Parser)]
+#[command(name = "rollbook", bin_name = "rollbook", version, after_help = EXAMPLES)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node until it is told to stop (Ctrl-C or SIGTERM).
+    #[command(after_help = START_EXAMPLES)]
+    Start(Box<StartArgs>),
+    /// Show the roll.
+    #[command(after_help = NODES_EXAMPLES)]
+    Nodes(NodesArgs),
+    /// Show one node.
+    Node(NodeArgs),
+    /// Show this node's own state: role, home, counts, root, journal, counters.
+    Status(StatusArgs),
+    /// Show events as they come, a line each.
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
+    /// Give a node a grant (on an authority).
+    #[command(after_help = GRANT_EXAMPLES)]
+    Grant(GrantArgs),
+    /// Take a grant back (on an authority).
+    Revoke(GrantArgs),
+    /// Admit a node: one that is pending, or was removed or banned (on an authority).
+    Admit(PeerArgs),
+    /// Remove a node from the network (on an authority).
+    Remove(PeerArgs),
+    /// Ban a node from the network (on an authority).
+    Ban(PeerArgs),
+    /// Take over what another system knew about nodes (on an authority).
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportArgs),
+    /// Write the whole roll as JSON.
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Show this data directory's identity, and make it if it has none.
+    #[command(after_help = IDENTITY_EXAMPLES)]
+    Identity(IdentityArgs),
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct StartArgs {
+    /// Name of the network: nodes of other networks are not talked to [default: main]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network: Option<String>,
+    /// Address of an authority, ending in /p2p/ID; may be repeated [default: this node is its own]
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) authority: Vec<String>,
+    /// Where the identity, the journal and the events are kept [default: ./rollbook-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+    /// Address to listen on, port 0 for any; may be repeated [default: /ip4/0.0.0.0/tcp/7655 and
+    /// /ip4/0.0.0.0/udp/7655/quic-v1]
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) listen: Vec<String>,
+    /// Address at which others reach this node, if it is not one it listens on; may be repeated
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) external_address: Vec<String>,
+    /// Loopback address of the HTTP API, port 0 for any [default: 127.0.0.1:7656]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) http: Option<String>,
+    /// What this node can do, for others to find it by; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) capability: Vec<String>,
+    /// The software that this node runs [default: rollbook/VERSION]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) agent: Option<String>,
+    /// How often this node synchronises with its home [default: 10s]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) sync_interval: Option<String>,
+    /// Kind of key to make where there is none: ed25519 or secp256k1 [default: ed25519]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) key_type: Option<String>,
+    /// Whether an authority admits whoever comes (open) or only whom it is told to (manual)
+    /// [default: open]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) admission: Option<String>,
+    /// Name of a grant of the network's own, beside staked and validator, in the same order on
+    /// every node; may be repeated
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) grant_name: Vec<String>,
+    /// Most connections at a time; an authority needs one for each member [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_connections: Option<String>,
+    /// TOML file with any of these settings; ROLLBOOK_CONFIG names one too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl StartArgs {
+    /// What was given as flags, and the path of the file.
+    pub(crate) fn into_layer(self) -> (Layer, Option<PathBuf>) {
+        let mut layer = Layer::default();
+        layer.flag("network", self.network);
+        layer.flag("authority", self.authority);
+        layer.flag("data-dir", self.data_dir);
+        layer.flag("listen", self.listen);
+        layer.flag("external-address", self.external_address);
+        layer.flag("http", self.http);
+        layer.flag("capability", self.capability);
+        layer.flag("agent", self.agent);
+        layer.flag("sync-interval", self.sync_interval);
+        layer.flag("key-type", self.key_type);
+        layer.flag("admission", self.admission);
+        layer.flag("grant-name", self.grant_name);
+        layer.flag("max-connections", self.max_connections);
+        (layer, self.config)
+    }
+}
+
+/// Which node to talk to.
+#[derive(Debug, Args)]
+pub(crate) struct DataDir {
+    /// Data directory of the running node; ROLLBOOK_DATA_DIR names one too [default:
+    /// ./rollbook-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataDir {
+    /// The directory that was given, here or in the environment, or the default.
+    pub(crate) fn path(&self) -> PathBuf {
+        let given = self.data_dir.clone();
+        let variable = || std::env::var_os("ROLLBOOK_DATA_DIR").filter(|dir| !dir.is_empty());
+        given
+            .or_else(|| variable().map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from(crate::config::DATA_DIR))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodesArgs {
+    /// Print the API's JSON array instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Only nodes that are online
+    #[arg(long)]
+    pub(crate) online: bool,
+    /// Removed and banned nodes as well
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only nodes that announce this capability
+    #[arg(long, value_name = "NAME")]
+    pub(crate) capability: Option<String>,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// Peer id of the node
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: String,
+    /// Print the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Print the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Print a JSON object for each event
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Begin after the event of this number instead of now
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<u64>,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeerArgs {
+    /// Peer id of the node
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: String,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GrantArgs {
+    /// Peer id of the node
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: String,
+    /// staked, validator, or a name that the authority was started with (--grant-name)
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// Node data of masa-oracle: a map, an array, a sync page, or the body of GET /node/data
+    Masa,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// File to read; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What the file holds
+    #[arg(long)]
+    pub(crate) format: ImportFormat,
+    /// Take over stake and validator flags, although nobody verified them there
+    #[arg(long)]
+    pub(crate) trust_grants: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A JSON array of all nodes, as the API returns them
+    Json,
+    /// Node data of masa-oracle: a map by peer id
+    Masa,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// What to write
+    #[arg(long)]
+    pub(crate) format: ExportFormat,
+    /// File to replace, complete or not at all [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdentityArgs {
+    /// Kind of key to make where there is none: ed25519 or secp256k1 [default: ed25519]
+    #[arg(long, value_name = "TYPE", conflicts_with = "import_masa")]
+    pub(crate) key_type: Option<String>,
+    /// Take over the identity of masa-oracle's key file (masa_oracle_key, in hex)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) import_masa: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::layers::KEYS;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_in_the_help_parses() {
+        let command = Cli::command();
+        let helps = command.get_subcommands().chain([&command]).filter_map(|c| c.get_after_help());
+        let text: String = helps.map(|help| format!("{help}\n")).collect();
+        let examples: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        assert!(examples.len() > 20, "{examples:?}");
+        for example in examples {
+            let parsed = Cli::try_parse_from(example.split_whitespace());
+            assert!(parsed.is_ok(), "{example}: {}", parsed.expect_err("not parsed"));
+        }
+    }
+
+    #[test]
+    fn every_key_is_a_flag_of_start() {
+        let command = Cli::command();
+        let start = command.find_subcommand("start").expect("start is a command");
+        for key in KEYS {
+            let flag = start.get_arguments().find(|flag| flag.get_long() == Some(key.name));
+            let flag = flag.unwrap_or_else(|| panic!("--{} is missing", key.name));
+            let repeats = matches!(flag.get_action(), clap::ArgAction::Append);
+            assert_eq!(repeats, key.list, "--{}", key.name);
+        }
+        let others = start.get_arguments().filter_map(|flag| flag.get_long());
+        let others: Vec<_> =
+            others.filter(|flag| KEYS.iter().all(|key| key.name != *flag)).collect();
+        assert_eq!(others, ["config"]);
+    }
+
+    #[test]
+    fn every_flag_reaches_the_layer() {
+        for key in KEYS {
+            let line =
+                ["rollbook".to_owned(), "start".into(), format!("--{}", key.name), "x".into()];
+            let Command::Start(args) = Cli::try_parse_from(line).expect("parsed").command else {
+                panic!("start was parsed as another command");
+            };
+            let layers = crate::layers::Layers { flags: args.into_layer().0, ..Default::default() };
+            let value = layers.one(key.name, |text| Ok(text.to_owned())).expect("parsed");
+            assert_eq!(value.as_deref(), Some("x"), "--{}", key.name);
+        }
+    }
+
+    #[test]
+    fn several_grant_names_may_follow_one_flag() {
+        let line = ["rollbook", "start", "--grant-name", "a", "b", "--network", "n"];
+        let Command::Start(args) = Cli::try_parse_from(line).expect("parsed").command else {
+            panic!("start was parsed as another command");
+        };
+        assert_eq!(args.grant_name, ["a", "b"]);
+    }
+}

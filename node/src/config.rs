@@ -1,0 +1,278 @@
+//! What `start` runs with: the settings from flags, variables and file, checked, with defaults.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder};
+
+use crate::layers::{Layer, Layers};
+
+/// Where a node keeps its files if nothing else is said.
+pub(crate) const DATA_DIR: &str = "./rollbook-data";
+/// The network that a node belongs to if nothing else is said.
+pub(crate) const NETWORK: &str = "main";
+const HTTP: &str = "127.0.0.1:7656";
+
+/// Checked settings. What is `None` or empty is left to the runtime's defaults.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) network: String,
+    pub(crate) authorities: Vec<Multiaddr>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: Option<Vec<Multiaddr>>,
+    pub(crate) external_addresses: Vec<Multiaddr>,
+    pub(crate) http: SocketAddr,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) agent: Option<String>,
+    pub(crate) sync_interval: Option<Duration>,
+    pub(crate) key_type: Option<KeyType>,
+    pub(crate) admission: Admission,
+    pub(crate) grant_names: Vec<String>,
+    pub(crate) max_connections: Option<u32>,
+}
+
+impl Config {
+    /// Reads the settings of a command line, its environment and its file.
+    pub(crate) fn load(
+        flags: Layer,
+        file: Option<&Path>,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let named = lookup("ROLLBOOK_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let file = match file.map(Path::to_owned).or(named) {
+            Some(path) => Layer::file(&path)?,
+            None => Layer::default(),
+        };
+        Self::from_layers(&Layers { flags, variables: Layer::variables(lookup), file })
+    }
+
+    fn from_layers(layers: &Layers) -> Result<Self> {
+        Ok(Self {
+            network: layers.one("network", text)?.unwrap_or_else(|| NETWORK.to_owned()),
+            authorities: layers.many("authority", authority)?.unwrap_or_default(),
+            data_dir: layers.one("data-dir", text)?.unwrap_or_else(|| DATA_DIR.to_owned()).into(),
+            listen: layers.many("listen", multiaddr)?,
+            external_addresses: layers.many("external-address", multiaddr)?.unwrap_or_default(),
+            http: match layers.one("http", http)? {
+                Some(address) => address,
+                None => HTTP.parse().expect("the default is an address"),
+            },
+            capabilities: layers.many("capability", text)?.unwrap_or_default(),
+            agent: layers.one("agent", text)?,
+            sync_interval: layers.one("sync-interval", duration)?,
+            key_type: layers.one("key-type", key_type)?,
+            admission: layers.one("admission", admission)?.unwrap_or_default(),
+            grant_names: layers.many("grant-name", text)?.unwrap_or_default(),
+            max_connections: layers.one("max-connections", count)?,
+        })
+    }
+
+    /// A node with these settings, not yet started.
+    pub(crate) fn builder(&self) -> NodeBuilder {
+        let mut builder = Node::builder()
+            .network(&self.network)
+            .authorities(self.authorities.clone())
+            .data_dir(self.data_dir.clone())
+            .external_addresses(self.external_addresses.clone())
+            .capabilities(self.capabilities.clone())
+            .admission(self.admission)
+            .grant_names(self.grant_names.clone());
+        if let Some(listen) = &self.listen {
+            builder = builder.listen(listen.clone());
+        }
+        if let Some(agent) = &self.agent {
+            builder = builder.agent(agent.clone());
+        }
+        if let Some(interval) = self.sync_interval {
+            builder = builder.sync_interval(interval);
+        }
+        if let Some(key_type) = self.key_type {
+            builder = builder.key_type(key_type);
+        }
+        if let Some(count) = self.max_connections {
+            builder = builder.max_connections(count);
+        }
+        builder
+    }
+}
+
+/// Reads the kind of a key.
+pub(crate) fn key_type(text: &str) -> Result<KeyType, String> {
+    text.parse().map_err(|_unknown| format!("{text:?} is neither ed25519 nor secp256k1"))
+}
+
+fn text(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("the text is empty".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+fn multiaddr(text: &str) -> Result<Multiaddr, String> {
+    let refused = |reason: String| {
+        format!("{text:?} is not a multiaddress such as /ip4/192.0.2.7/tcp/7655 ({reason})")
+    };
+    let address: Multiaddr = text.parse().map_err(|error| refused(format!("{error}")))?;
+    match address.is_empty() {
+        true => Err(refused("it is empty".to_owned())),
+        false => Ok(address),
+    }
+}
+
+fn authority(text: &str) -> Result<Multiaddr, String> {
+    let address = multiaddr(text)?;
+    // Without it anybody at that address could be the authority.
+    match address.protocol_stack().last() {
+        Some("p2p") => Ok(address),
+        _ => Err(format!("{text:?} must end in /p2p/ID, the authority's peer id")),
+    }
+}
+
+fn http(text: &str) -> Result<SocketAddr, String> {
+    let localhost = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address: SocketAddr = localhost.as_deref().unwrap_or(text).parse().map_err(|_invalid| {
+        format!("{text:?} is not an address and a port such as 127.0.0.1:7656")
+    })?;
+    let is_loopback = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    match is_loopback {
+        true => Ok(address),
+        false => Err(format!(
+            "the HTTP API answers on this machine only, and {} is not a loopback address: use \
+             127.0.0.1:{} (and a tunnel to reach it from elsewhere)",
+            address.ip(),
+            address.port()
+        )),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{text:?} is not a duration such as 10s or 500ms ({error})"))
+}
+
+fn admission(text: &str) -> Result<Admission, String> {
+    text.parse().map_err(|_unknown| format!("{text:?} is neither open nor manual"))
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    text.parse::<std::num::NonZeroU32>()
+        .map(u32::from)
+        .map_err(|_invalid| format!("{text:?} is not a count from 1 to {}", u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTHORITY: &str = "/ip4/192.0.2.7/tcp/7655/p2p/\
+                             12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d";
+
+    fn load(flags: &[(&'static str, &str)]) -> Result<Config> {
+        let mut layer = Layer::default();
+        for (name, text) in flags {
+            layer.flag(name, [(*text).to_owned()]);
+        }
+        Config::load(layer, None, |_| None)
+    }
+
+    fn refusal(name: &'static str, text: &str) -> String {
+        let error = format!("{:#}", load(&[(name, text)]).expect_err("refused"));
+        assert!(error.starts_with(&format!("--{name}: ")), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+        error
+    }
+
+    #[test]
+    fn nothing_given_means_the_defaults() {
+        let config = load(&[]).expect("loaded");
+        assert_eq!(config.network, "main");
+        assert_eq!(config.data_dir, Path::new("./rollbook-data"));
+        assert_eq!(config.http.to_string(), "127.0.0.1:7656");
+        assert_eq!(config.authorities, []);
+        assert_eq!(config.listen, None);
+    }
+
+    #[test]
+    fn a_whole_file_is_taken() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("node.toml");
+        let file = format!(
+            "network = \"test\"\nauthority = [\"{AUTHORITY}\"]\ndata-dir = \"/var/lib/rollbook\"\n\
+             listen = [\"/ip4/127.0.0.1/tcp/0\"]\nexternal-address = \"/ip4/192.0.2.8/tcp/1\"\n\
+             http = \"[::1]:0\"\ncapability = [\"storage\"]\nagent = \"x/1\"\n\
+             sync-interval = \"500ms\"\nkey-type = \"secp256k1\"\nadmission = \"manual\"\n\
+             grant-name = [\"indexer\"]\nmax-connections = 64\n"
+        );
+        std::fs::write(&path, file).expect("written");
+        let config = Config::load(Layer::default(), Some(&path), |_| None).expect("loaded");
+        assert_eq!(config.network, "test");
+        assert_eq!(config.authorities[0].to_string(), AUTHORITY);
+        assert_eq!(config.data_dir, Path::new("/var/lib/rollbook"));
+        assert_eq!(config.listen.map(|all| all.len()), Some(1));
+        assert_eq!(config.external_addresses.len(), 1);
+        assert_eq!(config.http.to_string(), "[::1]:0");
+        assert_eq!(config.capabilities, ["storage"]);
+        assert_eq!(config.agent.as_deref(), Some("x/1"));
+        assert_eq!(config.sync_interval, Some(Duration::from_millis(500)));
+        assert_eq!(config.key_type, Some(KeyType::Secp256k1));
+        assert_eq!(config.admission, Admission::Manual);
+        assert_eq!(config.grant_names, ["indexer"]);
+        assert_eq!(config.max_connections, Some(64));
+    }
+
+    #[test]
+    fn the_file_may_be_named_by_a_variable() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("node.toml");
+        std::fs::write(&path, "network = \"file\"\nagent = \"file\"\n").expect("written");
+        let lookup = |name: &str| match name {
+            "ROLLBOOK_CONFIG" => Some(path.display().to_string()),
+            "ROLLBOOK_AGENT" => Some("variable".to_owned()),
+            _ => None,
+        };
+        let config = Config::load(Layer::default(), None, lookup).expect("loaded");
+        assert_eq!(config.network, "file");
+        assert_eq!(config.agent.as_deref(), Some("variable"));
+    }
+
+    #[test]
+    fn a_missing_file_is_a_clear_error() {
+        let missing = Path::new("/nonexistent/node.toml");
+        let error = Config::load(Layer::default(), Some(missing), |_| None).expect_err("missing");
+        let text = format!("{error:#}");
+        assert!(text.starts_with("cannot read the configuration /nonexistent/node.toml: "));
+    }
+
+    #[test]
+    fn bad_values_are_refused_by_the_name_of_their_flag() {
+        for text in ["", "nonsense", "/ip4/999.0.0.1/tcp/1", "192.0.2.7:7655"] {
+            assert!(refusal("listen", text).contains("is not a multiaddress"));
+        }
+        assert!(refusal("authority", "/ip4/192.0.2.7/tcp/7655").contains("must end in /p2p/ID"));
+        refusal("authority", "/ip4/192.0.2.7/tcp/7655/p2p/abc");
+        refusal("sync-interval", "10");
+        refusal("key-type", "rsa");
+        refusal("admission", "closed");
+        refusal("max-connections", "0");
+        refusal("max-connections", "many");
+        refusal("data-dir", " ");
+    }
+
+    #[test]
+    fn http_is_for_this_machine_only() {
+        for text in ["0.0.0.0:7656", "192.168.0.1:80", "[::]:0", "[2001:db8::1]:1"] {
+            assert!(refusal("http", text).contains("is not a loopback address"), "{text}");
+        }
+        for text in ["127.0.0.1", "7656", "evil.example:80", "127.0.0.1:99999"] {
+            assert!(refusal("http", text).contains("is not an address and a port"), "{text}");
+        }
+        for text in ["127.0.0.1:0", "127.0.0.2:7656", "[::1]:1", "localhost:7656"] {
+            assert!(load(&[("http", text)]).is_ok(), "{text}");
+        }
+    }
+}

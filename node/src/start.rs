@@ -1,0 +1,177 @@
+//! `rollbook start`: a node with its HTTP API, from the first check to an orderly end.
+
+use std::future::IntoFuture as _;
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use rollbook::{NodeHandle, Role};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
+
+use crate::api::{self, Token};
+use crate::api_file::ApiFile;
+use crate::cli::StartArgs;
+use crate::config::Config;
+use crate::first_screen::FirstScreen;
+use crate::output;
+use crate::signals::Signals;
+
+/// Warnings of the libraries are about single peers, and in a network of any size there is always
+/// one: they are for those who ask.
+const DEFAULT_LOG: &str = "error,rollbook=warn";
+/// How long readers of the API may take to notice that the node has stopped.
+const HTTP_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs a node until it is told to stop.
+pub(crate) fn run(args: StartArgs) -> Result<()> {
+    let variable = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+    let (flags, file) = args.into_layer();
+    let config = Config::load(flags, file.as_deref(), variable)?;
+    log_to_stderr(variable("ROLLBOOK_LOG").or_else(|| variable("RUST_LOG")))?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?
+        .block_on(start(config))
+}
+
+async fn start(config: Config) -> Result<()> {
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let listener = bind(&config).await?;
+    let node = tokio::select! {
+        node = config.builder().start() => node?,
+        () = signals.next() => return Ok(()),
+    };
+    let outcome = run_ready(&config, &node, listener, &mut signals).await;
+    if outcome.is_err() {
+        // What failed was outside the node, which still has to leave in order.
+        node.leave().await;
+    }
+    outcome
+}
+
+/// Everything from "the node runs" to "it has stopped".
+async fn run_ready(
+    config: &Config,
+    node: &NodeHandle,
+    listener: TcpListener,
+    signals: &mut Signals,
+) -> Result<()> {
+    let token = Token::random().map_err(|error| anyhow!("no random numbers: {error}"))?;
+    let api_file = ApiFile {
+        url: format!("http://{}", listener.local_addr().context("HTTP address")?),
+        token: token.reveal().to_owned(),
+        peer_id: node.peer_id().to_string(),
+        listen: node.listen_addresses().iter().map(ToString::to_string).collect(),
+    };
+    let server = Server::spawn(listener, api::router(node.clone(), token));
+    api_file
+        .write(node.data_dir())
+        .with_context(|| format!("cannot write api.json in {}", node.data_dir().display()))?;
+    // A closed standard output is no reason to stop.
+    let _ = output::print(&first_screen(config, node, &api_file));
+
+    tokio::select! {
+        () = signals.next() => {}
+        _ = node.stopped() => {}
+    }
+    api_file.remove(node.data_dir());
+    tokio::select! {
+        () = node.leave() => {}
+        () = signals.next() => std::process::exit(130),
+    }
+    tokio::select! {
+        () = server.stop() => {}
+        () = signals.next() => {}
+    }
+    Ok(node.stopped().await?)
+}
+
+/// Takes the address of the HTTP API before the node shows itself to others.
+async fn bind(config: &Config) -> Result<TcpListener> {
+    TcpListener::bind(config.http).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse if runs_at(config, config.http) => anyhow!(
+            "a node runs in {} already (its HTTP API answers at {}); a second one needs its own \
+             --data-dir, --listen and --http",
+            config.data_dir.display(),
+            config.http
+        ),
+        io::ErrorKind::AddrInUse => anyhow!(
+            "the HTTP address {} is in use, by another node or program: choose another with --http \
+             (port 0 takes any that is free)",
+            config.http
+        ),
+        _ => anyhow!("cannot listen on the HTTP address {}: {error}", config.http),
+    })
+}
+
+fn runs_at(config: &Config, address: SocketAddr) -> bool {
+    ApiFile::read(&config.data_dir).is_ok_and(|file| file.url == format!("http://{address}"))
+}
+
+fn first_screen(config: &Config, node: &NodeHandle, api_file: &ApiFile) -> String {
+    let texts = |addresses: &[rollbook::Multiaddr]| -> Vec<String> {
+        addresses.iter().map(ToString::to_string).collect()
+    };
+    let called = std::env::args().next().filter(|name| name.contains('/'));
+    let status = node.status();
+    FirstScreen {
+        program: called.as_deref().unwrap_or("rollbook"),
+        peer_id: &api_file.peer_id,
+        network: &config.network,
+        is_authority: status.role == Role::Authority,
+        authorities: &texts(&config.authorities),
+        listen: &api_file.listen,
+        external: &texts(&config.external_addresses),
+        data_dir: &config.data_dir.display().to_string(),
+        url: &api_file.url,
+        sync_interval: config.sync_interval,
+        grant_names: &config.grant_names,
+    }
+    .render()
+}
+
+fn log_to_stderr(filter: Option<String>) -> Result<()> {
+    let filter = filter.filter(|filter| !filter.trim().is_empty());
+    let directives = filter.as_deref().unwrap_or(DEFAULT_LOG);
+    let filter = EnvFilter::builder()
+        .parse(directives)
+        .with_context(|| format!("ROLLBOOK_LOG: {directives:?} is not a log filter"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    Ok(())
+}
+
+/// The HTTP server as a task of its own.
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    fn spawn(listener: TcpListener, router: axum::Router) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(listener, router).with_graceful_shutdown(async {
+            // A dropped sender means the same.
+            let _ = stopped.await;
+        });
+        Self { stop, task: tokio::spawn(server.into_future()) }
+    }
+
+    /// Lets running answers end, for a short time.
+    async fn stop(self) {
+        // The task may have ended already; either way it is over afterwards.
+        let _ = self.stop.send(());
+        let abort = self.task.abort_handle();
+        if tokio::time::timeout(HTTP_GRACE, self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+}
