@@ -385,6 +385,15 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented() {
+        let page = include_str!("../../docs/config.md");
+        for key in KEYS {
+            let row = format!("| `{0}`, `--{0}` | `{1}` |", key.name, key.variable());
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn several_grant_names_may_follow_one_flag() {
         let line = ["rollbook", "start", "--grant-name", "a", "b", "--network", "n"];
         let Command::Start(args) = Cli::try_parse_from(line).expect("parsed").command else {
