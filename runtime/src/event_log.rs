@@ -120,10 +120,7 @@ impl EventFile {
             .write(true)
             .open(dir.join(files::EVENTS))?;
         let (kept, line_count) = read_lines(&mut file)?;
-        // What follows the last whole line is torn: new lines start on a line of their own.
-        let end = end_of_last_line(&mut file)?;
-        file.set_len(end)?;
-        file.seek(io::SeekFrom::Start(end))?;
+        start_new_line(&mut file)?;
         let log = Arc::new(EventLog::new(kept));
         Ok(EventFile { dir: dir.to_owned(), file, line_count, log })
     }
@@ -196,6 +193,10 @@ fn read_lines(file: &mut fs::File) -> io::Result<(VecDeque<NumberedEvent>, usize
             return Ok((kept, line_count));
         }
         line_count += 1;
+        // A last line without its end is torn, even if it happens to be whole.
+        if line.last() != Some(&b'\n') {
+            continue;
+        }
         let Ok(event) = serde_json::from_slice::<NumberedEvent>(&line) else { continue };
         // Numbers that do not count up would break resuming by number.
         if kept.back().is_some_and(|last| event.id <= last.id) {
@@ -208,14 +209,22 @@ fn read_lines(file: &mut fs::File) -> io::Result<(VecDeque<NumberedEvent>, usize
     }
 }
 
-fn end_of_last_line(file: &mut fs::File) -> io::Result<u64> {
+/// Cuts a torn last line off, so that new lines start on a line of their own.
+fn start_new_line(file: &mut fs::File) -> io::Result<()> {
     let size = file.metadata()?.len();
     let tail_size = size.min(LINE_SIZE_MAX);
     file.seek(io::SeekFrom::Start(size - tail_size))?;
     let mut tail = Vec::new();
     file.take(tail_size).read_to_end(&mut tail)?;
-    let torn = tail.iter().rev().take_while(|byte| **byte != b'\n').count();
-    Ok(size - torn as u64)
+    let torn = tail.iter().rev().take_while(|byte| **byte != b'\n').count() as u64;
+    if torn < tail_size || torn == size {
+        file.set_len(size - torn)?;
+        file.seek(io::SeekFrom::Start(size - torn))?;
+    } else {
+        // No line of ours is that long: it is ended, not cut.
+        file.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -351,10 +351,7 @@ fn create_if_missing(path: &Path) -> io::Result<()> {
 /// Writes a temporary file and renames it, so that a crash leaves a whole key or none.
 fn write_key_file(data_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = data_dir.join(files::KEY_NEW);
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    files::remove_if_there(&temporary)?;
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(bytes)?;
@@ -366,4 +363,115 @@ fn write_key_file(data_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> 
 
 fn io_error(path: &Path, source: io::Error) -> IdentityError {
     IdentityError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of a Go node as its `masa_oracle_key` has it, made from the secret 1.
+    const HEX: &str = "08021220\
+        0000000000000000000000000000000000000000000000000000000000000001";
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    }
+
+    #[test]
+    fn a_new_key_is_read_again() {
+        for key_type in [KeyType::Ed25519, KeyType::Secp256k1] {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            assert!(Identity::open(dir.path()).expect("it is readable").is_none());
+            let made = Identity::open_or_create(dir.path(), Some(key_type)).expect("it is made");
+            let read = Identity::open_or_create(dir.path(), None).expect("it is read");
+            assert!(made.created() && !read.created());
+            assert_eq!((made.peer_id(), made.key_type()), (read.peer_id(), key_type));
+            assert_eq!(read.eth_address().is_some(), key_type == KeyType::Secp256k1);
+            assert!(dir.path().join(files::JOURNAL).exists());
+            assert!(!dir.path().join(files::KEY_NEW).exists());
+        }
+    }
+
+    #[test]
+    fn both_libraries_have_the_same_key() {
+        for key_type in [KeyType::Ed25519, KeyType::Secp256k1] {
+            let identity = Identity::generate(key_type).expect("it is made");
+            let core = rollbook_core::Signer::peer_id(&identity.core_key());
+            assert_eq!(core, identity.peer_id());
+            let network = identity.network_key().public().to_peer_id();
+            assert_eq!(core.as_bytes(), network.to_bytes());
+        }
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        Identity::open_or_create(dir.path(), None).expect("it is made");
+        let path = dir.path().join(files::KEY);
+        assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
+        set_mode(&path, 0o640);
+        let error = Identity::open(dir.path()).expect_err("others can read it");
+        let chmod = format!("run `chmod 600 {}`", path.display());
+        assert!(error.to_string().ends_with(&chmod), "{error}");
+        set_mode(&path, 0o400);
+        assert!(Identity::open(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_refused_and_kept() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join(files::KEY);
+        for content in [&b""[..], b"no key", &[0; 5000], &[8, 0, 18, 1, 7]] {
+            fs::write(&path, content).expect("it is written");
+            set_mode(&path, 0o600);
+            let error = Identity::open_or_create(dir.path(), None).expect_err("it is no key");
+            assert!(matches!(error, IdentityError::Content { .. }), "{error}");
+            assert_eq!(fs::read(&path).expect("it is read"), content);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_than_asked_for_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        Identity::open_or_create(dir.path(), Some(KeyType::Secp256k1)).expect("it is made");
+        let error = Identity::open_or_create(dir.path(), Some(KeyType::Ed25519));
+        assert!(matches!(error, Err(IdentityError::KeyType { .. })));
+    }
+
+    #[test]
+    fn a_go_key_is_taken_over_once() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let identity = Identity::take_over(dir.path(), &format!("{HEX}\n")).expect("it is a key");
+        // The address of the secret 1 is well known.
+        let address = identity.eth_address().expect("a secp256k1 key has one").to_string();
+        assert_eq!(address, "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf");
+        assert!(identity.created());
+        let again = Identity::take_over(dir.path(), HEX).expect("it is the same");
+        assert!(!again.created());
+        let other = HEX.replace("01\n", "02").replace("0001", "0002");
+        let error = Identity::take_over(dir.path(), &other).expect_err("it is another");
+        assert!(matches!(error, IdentityError::Exists { .. }), "{error}");
+        for text in ["", "zz", "08021220", "0801122000"] {
+            let empty = tempfile::tempdir().expect("a temporary directory");
+            let error = Identity::take_over(empty.path(), text).expect_err("it is no key");
+            assert!(matches!(error, IdentityError::Hex(_)), "{error}");
+            assert!(!empty.path().join(files::KEY).exists());
+        }
+    }
+
+    #[test]
+    fn nothing_is_made_where_a_node_runs() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let _lock = DirLock::take(dir.path()).expect("it opens").expect("it is free");
+        let error = Identity::open_or_create(dir.path(), None).expect_err("it is in use");
+        assert!(matches!(error, IdentityError::DirInUse { .. }));
+    }
+
+    #[test]
+    fn an_identity_does_not_show_its_key() {
+        let identity = Identity::generate(KeyType::Ed25519).expect("it is made");
+        let shown = format!("{identity:?}");
+        assert!(shown.contains(&identity.peer_id().to_string()), "{shown}");
+        assert!(!shown.to_lowercase().contains("keypair"), "{shown}");
+    }
 }

@@ -1,7 +1,5 @@
 //! Taking over what another system knew about nodes.
 
-use libp2p::Multiaddr;
-use rollbook_core::PeerId;
 use serde::{Deserialize, Serialize};
 
 /// What another system knew about one node.

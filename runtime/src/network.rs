@@ -1,0 +1,521 @@
+//! The network: a libp2p swarm that speaks the core's types.
+//!
+//! Invariants:
+//! - a peer is reported connected with its first connection and disconnected with its last;
+//! - every gossip message is forwarded only after [`Network::judge`];
+//! - connections, streams and messages are bounded in number and size.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use futures::{FutureExt as _, StreamExt as _};
+use libp2p::{
+    Multiaddr, StreamProtocol, Swarm, SwarmBuilder, TransportError, connection_limits,
+    core::transport::ListenerId,
+    gossipsub, identify, identity, noise, ping, request_response,
+    swarm::{
+        DialError, NetworkBehaviour, SwarmEvent,
+        dial_opts::{DialOpts, PeerCondition},
+    },
+    tcp, yamux,
+};
+use rollbook_core::{GOSSIP_SIZE_MAX, PeerId};
+use tracing::{debug, trace, warn};
+
+use crate::{
+    addresses::{core_peer_id, network_peer_id},
+    codec::SyncCodec,
+    error::StartError,
+};
+
+/// A message's envelope around its data: author, number, topic, signature, key.
+const GOSSIP_ENVELOPE_SIZE_MAX: usize = 1024;
+/// Room for the control part of an RPC, which gossipsub bounds by itself.
+const GOSSIP_CONTROL_SIZE_MAX: usize = 16 * 1024;
+const GOSSIP_QUEUE_MAX: usize = 1024;
+const CONNECTIONS_PER_PEER_MAX: u32 = 4;
+const PENDING_INCOMING_MAX: u32 = 256;
+const PENDING_OUTGOING_MAX: u32 = 32;
+const SYNC_STREAMS_MAX: usize = 16;
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    limits: connection_limits::Behaviour,
+    gossip: gossipsub::Behaviour,
+    sync: request_response::Behaviour<SyncCodec>,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+}
+
+/// What the network is made from.
+#[derive(Debug)]
+pub(crate) struct NetworkConfig {
+    pub(crate) name: String,
+    pub(crate) agent: String,
+    /// These may connect even when all places are taken.
+    pub(crate) authorities: Vec<PeerId>,
+    pub(crate) max_connections: u32,
+    pub(crate) idle_timeout: Duration,
+}
+
+/// What happens on the network.
+#[derive(Debug)]
+pub(crate) enum NetworkEvent {
+    /// A gossip message; it waits for [`Network::judge`].
+    Gossip { message: Vec<u8>, ticket: GossipTicket },
+    /// A peer asks; [`Network::respond`] answers.
+    Request { from: PeerId, request: Vec<u8>, channel: ResponseChannel },
+    /// A peer answers.
+    Response { from: PeerId, response: Vec<u8> },
+    /// A peer did not answer.
+    RequestFailed { to: PeerId },
+    /// The first connection to a peer.
+    Connected { peer: PeerId },
+    /// The last connection to a peer is closed.
+    Disconnected { peer: PeerId },
+    /// A peer that was dialled is not reached.
+    DialFailed { peer: PeerId },
+    /// The addresses that the node listens on are others.
+    ListenChanged,
+}
+
+/// Where the answer to a request goes.
+pub(crate) type ResponseChannel = request_response::ResponseChannel<Vec<u8>>;
+
+/// Names a gossip message that waits for a verdict.
+#[derive(Debug)]
+pub(crate) struct GossipTicket {
+    id: gossipsub::MessageId,
+    from: libp2p::PeerId,
+}
+
+/// The swarm.
+pub(crate) struct Network {
+    swarm: Swarm<Behaviour>,
+    topic: gossipsub::IdentTopic,
+    version: String,
+    listening: BTreeSet<Multiaddr>,
+    /// Events that came while waiting for the listeners.
+    early: std::collections::VecDeque<NetworkEvent>,
+}
+
+impl Network {
+    /// Sets the swarm up. It neither listens nor dials yet.
+    pub(crate) fn new(
+        key: &identity::Keypair,
+        config: &NetworkConfig,
+    ) -> Result<Network, StartError> {
+        let topic = gossipsub::IdentTopic::new(format!("/rollbook/{}/gossip/1", config.name));
+        let version = format!("/rollbook/{}", config.name);
+        let behaviour = behaviour(key, config, &topic, &version)?;
+        let builder = SwarmBuilder::with_existing_identity(key.clone())
+            .with_tokio()
+            .with_tcp(
+                tcp::Config::default().nodelay(true),
+                noise::Config::new,
+                yamux::Config::default,
+            )
+            .map_err(transport_error)?;
+        #[cfg(feature = "quic")]
+        let builder = builder.with_quic();
+        let swarm = builder
+            .with_behaviour(|_| behaviour)
+            .map_err(transport_error)?
+            .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(config.idle_timeout))
+            .build();
+        let early = std::collections::VecDeque::new();
+        Ok(Network { swarm, topic, version, listening: BTreeSet::new(), early })
+    }
+
+    /// Listens on all `addresses`, and waits until the system has said where that is.
+    pub(crate) async fn listen(&mut self, addresses: &[Multiaddr]) -> Result<(), StartError> {
+        let mut waiting: HashSet<ListenerId> = HashSet::new();
+        for address in addresses {
+            let listener = self.swarm.listen_on(address.clone()).map_err(|error| {
+                StartError::Listen { address: address.clone(), reason: listen_reason(&error) }
+            })?;
+            waiting.insert(listener);
+        }
+        let all_listen = async {
+            while !waiting.is_empty() {
+                let event = self.swarm.select_next_some().await;
+                match &event {
+                    SwarmEvent::NewListenAddr { listener_id, .. } => {
+                        waiting.remove(listener_id);
+                    }
+                    SwarmEvent::ListenerClosed { reason: Err(error), .. } => {
+                        return Err(error.to_string());
+                    }
+                    _ => {}
+                }
+                let event = self.translate(event);
+                self.early.extend(event);
+            }
+            Ok(())
+        };
+        let listen_error =
+            |reason| StartError::Listen { address: addresses.first().cloned().unwrap_or_else(Multiaddr::empty), reason };
+        match tokio::time::timeout(LISTEN_TIMEOUT, all_listen).await {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => return Err(listen_error(reason)),
+            Err(_elapsed) => return Err(listen_error("the system did not say where".to_owned())),
+        }
+        // A listener on all interfaces reports them one by one, but all at once.
+        while let Some(Some(event)) = self.swarm.next().now_or_never() {
+            let event = self.translate(event);
+            self.early.extend(event);
+        }
+        Ok(())
+    }
+
+    /// The addresses that the node listens on, without its peer id.
+    pub(crate) fn listening(&self) -> &BTreeSet<Multiaddr> {
+        &self.listening
+    }
+
+    /// Tells peers (by identify) where this node is reached.
+    pub(crate) fn set_external_addresses(&mut self, addresses: &[Multiaddr]) {
+        let old: Vec<Multiaddr> = self.swarm.external_addresses().cloned().collect();
+        for address in old.iter().filter(|address| !addresses.contains(address)) {
+            self.swarm.remove_external_address(address);
+        }
+        for address in addresses.iter().filter(|address| !old.contains(address)) {
+            self.swarm.add_external_address(address.clone());
+        }
+    }
+
+    /// What happens next. Nothing is lost if the future is dropped before it is ready.
+    pub(crate) async fn next(&mut self) -> NetworkEvent {
+        loop {
+            if let Some(event) = self.early.pop_front() {
+                return event;
+            }
+            let event = self.swarm.select_next_some().await;
+            if let Some(event) = self.translate(event) {
+                return event;
+            }
+        }
+    }
+
+    /// How many peers are connected.
+    pub(crate) fn peer_count(&self) -> usize {
+        self.swarm.network_info().num_peers()
+    }
+
+    /// Whether there is a connection to `peer`.
+    pub(crate) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.swarm.is_connected(&network_peer_id(peer))
+    }
+
+    /// Dials `peer` at `addresses`; false if that cannot even be begun.
+    pub(crate) fn dial(&mut self, peer: &PeerId, addresses: Vec<Multiaddr>) -> bool {
+        let options = DialOpts::peer_id(network_peer_id(peer))
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addresses)
+            .build();
+        match self.swarm.dial(options) {
+            Ok(()) => true,
+            Err(error) => {
+                debug!(%peer, %error, "not dialled");
+                false
+            }
+        }
+    }
+
+    /// Hands a message to the mesh. Gossip is a hint: where nobody listens yet, nothing is lost
+    /// that synchronisation does not bring.
+    pub(crate) fn publish(&mut self, message: &[u8]) {
+        let published =
+            self.swarm.behaviour_mut().gossip.publish(self.topic.clone(), message.to_vec());
+        match published {
+            Ok(id) => trace!(%id, size = message.len(), "published"),
+            Err(gossipsub::PublishError::NoPeersSubscribedToTopic) => {
+                trace!("published to nobody");
+            }
+            Err(error) => warn!(%error, "gossip message not published"),
+        }
+    }
+
+    /// Says what becomes of a gossip message.
+    pub(crate) fn judge(&mut self, ticket: &GossipTicket, verdict: gossipsub::MessageAcceptance) {
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        if !gossip.report_message_validation_result(&ticket.id, &ticket.from, verdict) {
+            trace!(id = %ticket.id, "judged too late");
+        }
+    }
+
+    /// Sends a request to a connected peer; false if it is not connected.
+    pub(crate) fn request(&mut self, to: &PeerId, request: Vec<u8>) -> bool {
+        let to = network_peer_id(to);
+        if !self.swarm.is_connected(&to) {
+            return false;
+        }
+        self.swarm.behaviour_mut().sync.send_request(&to, request);
+        true
+    }
+
+    /// Answers a request.
+    pub(crate) fn respond(&mut self, channel: ResponseChannel, response: Vec<u8>) {
+        if self.swarm.behaviour_mut().sync.send_response(channel, response).is_err() {
+            trace!("the peer no longer waits for an answer");
+        }
+    }
+
+    /// Closes all connections to `peer`.
+    fn disconnect(&mut self, peer: libp2p::PeerId) {
+        if self.swarm.disconnect_peer_id(peer).is_err() {
+            trace!(%peer, "already disconnected");
+        }
+    }
+
+    fn translate(&mut self, event: SwarmEvent<BehaviourEvent>) -> Option<NetworkEvent> {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => translate_gossip(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Sync(event)) => translate_sync(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => {
+                self.identified(event);
+                None
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => {
+                self.pinged(&event);
+                None
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Limits(never)) => match never {},
+            SwarmEvent::ConnectionEstablished { peer_id, num_established, endpoint, .. } => {
+                debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
+                let Some(peer) = core_peer_id(&peer_id) else {
+                    self.disconnect(peer_id);
+                    return None;
+                };
+                (num_established == NonZeroU32::MIN).then_some(NetworkEvent::Connected { peer })
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established, cause, .. } => {
+                debug!(peer = %peer_id, cause = cause.map(tracing::field::display), "disconnected");
+                let peer = core_peer_id(&peer_id)?;
+                (num_established == 0).then_some(NetworkEvent::Disconnected { peer })
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id, error, .. } => {
+                dial_failed(peer_id.as_ref(), &error)
+            }
+            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
+                debug!(address = %send_back_addr, %error, "incoming connection failed");
+                None
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                debug!(%address, "listening");
+                self.listening.insert(address).then_some(NetworkEvent::ListenChanged)
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                debug!(%address, "no longer listening");
+                self.listening.remove(&address).then_some(NetworkEvent::ListenChanged)
+            }
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
+                warn!(?addresses, ?reason, "a listener closed");
+                self.listening.retain(|address| !addresses.contains(address));
+                Some(NetworkEvent::ListenChanged)
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                debug!(%error, "a listener's connection failed");
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// A peer of another network has nothing to say here, and takes up a place.
+    fn identified(&mut self, event: identify::Event) {
+        let identify::Event::Received { peer_id, info, .. } = event else { return };
+        trace!(peer = %peer_id, version = info.protocol_version, "identified");
+        if info.protocol_version.starts_with("/rollbook/") && info.protocol_version != self.version
+        {
+            warn!(peer = %peer_id, theirs = info.protocol_version, ours = self.version,
+                "the peer is of another network: disconnecting");
+            self.disconnect(peer_id);
+        }
+    }
+
+    /// A connection that does not answer is closed: the peer's machine may be gone.
+    fn pinged(&mut self, event: &ping::Event) {
+        match &event.result {
+            Ok(_) | Err(ping::Failure::Unsupported) => {}
+            Err(error) => {
+                debug!(peer = %event.peer, %error, "no answer to a ping: closing the connection");
+                self.swarm.close_connection(event.connection);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network")
+            .field("version", &self.version)
+            .field("listening", &self.listening)
+            .finish_non_exhaustive()
+    }
+}
+
+fn translate_gossip(event: gossipsub::Event) -> Option<NetworkEvent> {
+    match event {
+        gossipsub::Event::Message { propagation_source, message_id, message } => {
+            Some(NetworkEvent::Gossip {
+                message: message.data,
+                ticket: GossipTicket { id: message_id, from: propagation_source },
+            })
+        }
+        gossipsub::Event::SlowPeer { peer_id, .. } => {
+            debug!(peer = %peer_id, "the peer is slow to take gossip");
+            None
+        }
+        _ => None,
+    }
+}
+
+fn translate_sync(event: request_response::Event<Vec<u8>, Vec<u8>>) -> Option<NetworkEvent> {
+    match event {
+        request_response::Event::Message { peer, message, .. } => {
+            let from = core_peer_id(&peer)?;
+            Some(match message {
+                request_response::Message::Request { request, channel, .. } => {
+                    NetworkEvent::Request { from, request, channel }
+                }
+                request_response::Message::Response { response, .. } => {
+                    NetworkEvent::Response { from, response }
+                }
+            })
+        }
+        request_response::Event::OutboundFailure { peer, error, .. } => {
+            debug!(%peer, %error, "a request failed");
+            Some(NetworkEvent::RequestFailed { to: core_peer_id(&peer)? })
+        }
+        request_response::Event::InboundFailure { peer, error, .. } => {
+            debug!(%peer, %error, "a peer's request failed");
+            None
+        }
+        request_response::Event::ResponseSent { .. } => None,
+    }
+}
+
+fn dial_failed(peer: Option<&libp2p::PeerId>, error: &DialError) -> Option<NetworkEvent> {
+    let peer = core_peer_id(peer?)?;
+    match error {
+        // The peer is connected, or about to be, by another way.
+        DialError::DialPeerConditionFalse(_) => return None,
+        DialError::WrongPeerId { obtained, address } => {
+            warn!(%peer, %obtained, %address, "the node at this address has another identity");
+        }
+        error => debug!(%peer, %error, "not reached"),
+    }
+    Some(NetworkEvent::DialFailed { peer })
+}
+
+fn behaviour(
+    key: &identity::Keypair,
+    config: &NetworkConfig,
+    topic: &gossipsub::IdentTopic,
+    version: &str,
+) -> Result<Behaviour, StartError> {
+    let mut limits = connection_limits::Behaviour::new(
+        connection_limits::ConnectionLimits::default()
+            .with_max_pending_incoming(Some(PENDING_INCOMING_MAX))
+            .with_max_pending_outgoing(Some(PENDING_OUTGOING_MAX))
+            .with_max_established(Some(config.max_connections))
+            .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX)),
+    );
+    for authority in &config.authorities {
+        limits.bypass_peer_id(&network_peer_id(authority));
+    }
+    let sync_protocol = StreamProtocol::try_from_owned(format!("{version}/sync/1"))
+        .expect("a protocol name may start with a slash");
+    Ok(Behaviour {
+        limits,
+        gossip: gossip(key, topic)?,
+        sync: request_response::Behaviour::with_codec(
+            SyncCodec,
+            [(sync_protocol, request_response::ProtocolSupport::Full)],
+            request_response::Config::default().with_max_concurrent_streams(SYNC_STREAMS_MAX),
+        ),
+        identify: identify::Behaviour::new(
+            identify::Config::new(version.to_owned(), key.public())
+                .with_agent_version(config.agent.clone()),
+        ),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
+    })
+}
+
+fn gossip(
+    key: &identity::Keypair,
+    topic: &gossipsub::IdentTopic,
+) -> Result<gossipsub::Behaviour, StartError> {
+    let config = gossipsub::ConfigBuilder::default()
+        .validation_mode(gossipsub::ValidationMode::Strict)
+        .validate_messages()
+        .message_id_fn(message_id)
+        .max_transmit_size(GOSSIP_SIZE_MAX + GOSSIP_ENVELOPE_SIZE_MAX + GOSSIP_CONTROL_SIZE_MAX)
+        .max_control_message_size(GOSSIP_CONTROL_SIZE_MAX)
+        .max_transmit_size_for_topic(GOSSIP_SIZE_MAX + GOSSIP_ENVELOPE_SIZE_MAX, topic.hash())
+        .connection_handler_queue_len(GOSSIP_QUEUE_MAX)
+        .build()
+        .map_err(transport_error)?;
+    let privacy = gossipsub::MessageAuthenticity::Signed(key.clone());
+    let mut gossip = gossipsub::Behaviour::new(privacy, config)
+        .map_err(|error| StartError::Transport(error.to_owned()))?;
+    gossip.subscribe(topic).map_err(transport_error)?;
+    Ok(gossip)
+}
+
+/// The author's peer id, then the sequence number in big-endian bytes: the default of
+/// go-libp2p-pubsub, so that nodes of both kinds know a message as the same one.
+fn message_id(message: &gossipsub::Message) -> gossipsub::MessageId {
+    let mut id = message.source.map(libp2p::PeerId::to_bytes).unwrap_or_default();
+    id.extend(message.sequence_number.unwrap_or_default().to_be_bytes());
+    gossipsub::MessageId::from(id)
+}
+
+fn transport_error(error: impl std::fmt::Display) -> StartError {
+    StartError::Transport(error.to_string())
+}
+
+fn listen_reason(error: &TransportError<std::io::Error>) -> String {
+    match error {
+        TransportError::MultiaddrNotSupported(_) if cfg!(feature = "quic") => {
+            "only /ip4 and /ip6 with /tcp or /udp/PORT/quic-v1 are supported".to_owned()
+        }
+        TransportError::MultiaddrNotSupported(_) => {
+            "only /ip4 and /ip6 with /tcp are supported by this build".to_owned()
+        }
+        TransportError::Other(error) => innermost(error),
+    }
+}
+
+/// The system's own words, from inside the layers of the transport's.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_named_by_its_author_and_its_number() {
+        let author = identity::Keypair::generate_ed25519().public().to_peer_id();
+        let message = gossipsub::Message {
+            source: Some(author),
+            data: vec![1],
+            sequence_number: Some(0x0102),
+            topic: gossipsub::TopicHash::from_raw("topic"),
+        };
+        let id = [author.to_bytes(), vec![0, 0, 0, 0, 0, 0, 1, 2]].concat();
+        assert_eq!(message_id(&message), gossipsub::MessageId::from(id));
+    }
+}

@@ -1,0 +1,40 @@
+//! Random numbers for choices that need to be spread, not secret.
+
+use crate::error::StartError;
+
+/// SplitMix64, seeded by the system.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// Seeded by the system.
+    pub(crate) fn new() -> Result<Random, StartError> {
+        Ok(Random(u64::from_le_bytes(bytes()?)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn seeded(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    /// Any number.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`; 0 if that is 0.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.number().checked_rem(bound).unwrap_or(0)
+    }
+}
+
+/// Random bytes from the system, fit for keys and seeds.
+pub(crate) fn bytes<const SIZE: usize>() -> Result<[u8; SIZE], StartError> {
+    let mut bytes = [0; SIZE];
+    getrandom::fill(&mut bytes).map_err(|error| StartError::Random(error.to_string()))?;
+    Ok(bytes)
+}
