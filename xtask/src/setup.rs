@@ -1,0 +1,133 @@
+//! What the tests need beyond a Rust toolchain.
+//!
+//! Tools of ours go under `target/tools`, in fixed versions, and touch nothing else. Packages of
+//! the system are its owner's business: they are installed only on request.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run;
+
+/// Programs that builds call, and the Debian packages that hold them.
+const SYSTEM_PROGRAMS: [(&str, &str); 1] = [("cc", "gcc")];
+
+/// The version of cargo-deny that `deny.toml` is written for.
+const CARGO_DENY_VERSION: &str = "0.20.2";
+
+/// The `setup` command; says whether nothing is missing now.
+pub(crate) fn run(yes: bool) -> Result<bool> {
+    let missing = prepare(yes);
+    if missing.is_empty() {
+        println!("setup: nothing is missing");
+    }
+    Ok(missing.is_empty())
+}
+
+/// Installs what is missing; what still is afterwards has been said, and is returned.
+pub(crate) fn prepare(yes: bool) -> Vec<String> {
+    let steps = [system_packages(yes || run::in_ci()), install_cargo_deny()];
+    let missing = steps.into_iter().filter_map(Result::err).map(|error| format!("{error:#}"));
+    missing.inspect(|error| eprintln!("!!! setup: {error}")).collect()
+}
+
+/// The pinned cargo-deny, if it is installed.
+pub(crate) fn cargo_deny() -> Option<PathBuf> {
+    let path = tools().join("bin").join("cargo-deny");
+    let version = run::output(Command::new(&path).arg("--version"))?;
+    (version.split_whitespace().last() == Some(CARGO_DENY_VERSION)).then_some(path)
+}
+
+fn tools() -> PathBuf {
+    run::target().join("tools")
+}
+
+fn install_cargo_deny() -> Result<()> {
+    if cargo_deny().is_some() {
+        return Ok(());
+    }
+    println!("setup: installing cargo-deny {CARGO_DENY_VERSION} (once, one to two minutes)");
+    // Its release profile optimises across all crates, which takes many times longer to build
+    // than the tool then saves; it has no work to do here that takes more than seconds.
+    let build = tools().join("build");
+    let mut install = run::cargo(&["install", "--locked", "--debug", "--force", "--quiet"]);
+    install.args(["cargo-deny", "--version", CARGO_DENY_VERSION]);
+    install.arg("--root").arg(tools()).arg("--target-dir").arg(&build);
+    install.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    let installed = run::run(&mut install).context("cargo-deny could not be installed");
+    // Half a gigabyte that nothing uses again. There is none if the download failed.
+    if build.exists() {
+        fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))?;
+    }
+    installed
+}
+
+fn system_packages(install: bool) -> Result<()> {
+    let packages = packages_of(&SYSTEM_PROGRAMS, is_installed);
+    if packages.is_empty() {
+        println!("setup: no system package is needed");
+        return Ok(());
+    }
+    let mut line = install_line(&packages, is_root());
+    if !install {
+        bail!("system packages are missing; type: {line}  (or: cargo xtask setup --yes)");
+    }
+    if !is_installed("apt-get") {
+        bail!("install these with your package manager: {}", packages.join(" "));
+    }
+    line.insert_str(0, "export DEBIAN_FRONTEND=noninteractive; ");
+    run::run(Command::new("sh").arg("-c").arg(line))
+}
+
+/// The packages of those programs that are not there.
+fn packages_of<'a>(
+    programs: &[(&str, &'a str)],
+    is_installed: impl Fn(&str) -> bool,
+) -> Vec<&'a str> {
+    let missing = programs.iter().filter(|(program, _)| !is_installed(program));
+    missing.map(|(_, package)| *package).collect()
+}
+
+fn install_line(packages: &[&str], is_root: bool) -> String {
+    let sudo = if is_root { "" } else { "sudo " };
+    let packages = packages.join(" ");
+    format!("{sudo}apt-get update && {sudo}apt-get install --yes {packages}")
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    run::output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_those_of_missing_programs() {
+        let programs = [("cc", "gcc"), ("go", "golang"), ("make", "make")];
+        assert_eq!(packages_of(&programs, |program| program == "go"), ["gcc", "make"]);
+        assert_eq!(packages_of(&programs, |_| true), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_line_to_type_is_complete() {
+        assert_eq!(
+            install_line(&["gcc", "make"], false),
+            "sudo apt-get update && sudo apt-get install --yes gcc make"
+        );
+        assert_eq!(install_line(&["gcc"], true), "apt-get update && apt-get install --yes gcc");
+    }
+
+    #[test]
+    fn programs_are_looked_for_on_the_path() {
+        assert!(is_installed("sh"));
+        assert!(!is_installed("no-such-program-here"));
+    }
+}

@@ -1,0 +1,113 @@
+//! The test suites and how they are run.
+
+use anyhow::{Result, bail};
+
+use crate::report::{Outcome, Report};
+use crate::run::{cargo, in_ci, run, target};
+use crate::{check, setup};
+
+/// A part of the tests that can be run by itself.
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Result<Outcome>,
+}
+
+/// All suites, in the order in which they run: what breaks most, and soonest, comes first.
+const SUITES: [Suite; 7] = [
+    Suite { name: "core", about: "the state machine, with each set of its features", run: core },
+    Suite { name: "runtime", about: "the driver: network, files, Rust API", run: runtime },
+    Suite { name: "node", about: "the binary's own parts, import and export", run: node },
+    Suite { name: "tests", about: "real nodes in many processes", run: tests },
+    Suite {
+        name: "architecture",
+        about: "who may depend on whom; xtask itself",
+        run: architecture,
+    },
+    Suite { name: "docs", about: "Rust documentation, links between pages", run: check::docs },
+    Suite { name: "deny", about: "licences and bans of dependencies", run: check::deny },
+];
+
+/// The suites for the usage text.
+pub(crate) fn list() -> String {
+    SUITES.iter().map(|suite| format!("  {:<14}{}\n", suite.name, suite.about)).collect()
+}
+
+/// The `test` command: sets up, then runs the named suites or all. Says whether nothing failed.
+pub(crate) fn test(names: &[&str]) -> Result<bool> {
+    let suites = choose(names)?;
+    // What could not be installed is skipped by the suite that needs it, which says so.
+    setup::prepare(false);
+    let mut report = Report::new(in_ci());
+    for suite in suites {
+        report.task(suite.name, suite.run);
+    }
+    Ok(report.finish())
+}
+
+/// The suites of these names in their own order, or all.
+fn choose(names: &[&str]) -> Result<Vec<&'static Suite>> {
+    for name in names {
+        if !SUITES.iter().any(|suite| suite.name == *name) {
+            bail!("no suite '{name}'; the suites are:\n{}", list());
+        }
+    }
+    let chosen = |suite: &&Suite| names.is_empty() || names.contains(&suite.name);
+    Ok(SUITES.iter().filter(chosen).collect())
+}
+
+fn core() -> Result<Outcome> {
+    for features in check::CORE_FEATURES {
+        run(cargo(&["test", "--locked", "-p", "rollbook-core"]).args(features))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn runtime() -> Result<Outcome> {
+    run(&mut cargo(&["test", "--locked", "-p", "rollbook"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn node() -> Result<Outcome> {
+    run(&mut cargo(&["test", "--locked", "-p", "rollbook-node"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn tests() -> Result<Outcome> {
+    run(&mut cargo(&["build", "--locked", "-p", "rollbook-node"]))?;
+    let binary = target().join("debug").join("rollbook");
+    let mut test = cargo(&["test", "--locked", "-p", "rollbook-tests"]);
+    run(test.env("ROLLBOOK_BIN", binary))?;
+    Ok(Outcome::Passed)
+}
+
+fn architecture() -> Result<Outcome> {
+    run(&mut cargo(&["test", "--locked", "-p", "xtask"]))?;
+    Ok(Outcome::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(chosen: &[&str]) -> Vec<&'static str> {
+        choose(chosen).expect("the names are right").iter().map(|suite| suite.name).collect()
+    }
+
+    #[test]
+    fn no_name_means_all_suites() {
+        assert_eq!(names(&[]).len(), SUITES.len());
+    }
+
+    #[test]
+    fn suites_run_once_and_in_their_own_order() {
+        assert_eq!(names(&["deny", "core", "deny"]), ["core", "deny"]);
+    }
+
+    #[test]
+    fn an_unknown_suite_is_an_error_that_lists_them() {
+        let error = choose(&["core", "unit"]).err().expect("there is no such suite").to_string();
+        assert!(error.contains("no suite 'unit'"), "{error}");
+        assert!(SUITES.iter().all(|suite| error.contains(suite.name)), "{error}");
+    }
+}
