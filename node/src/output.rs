@@ -89,7 +89,6 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_stays_a_link_and_permissions_stay() {
         use std::os::unix::fs::{PermissionsExt, symlink};

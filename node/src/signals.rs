@@ -2,18 +2,15 @@
 
 use std::io;
 
-#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Waits for Ctrl-C and SIGTERM, from its making on: none is missed in between.
-#[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-#[cfg(unix)]
 impl Signals {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
@@ -27,25 +24,6 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-#[derive(Debug)]
-pub(crate) struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    /// Resolves at the next Ctrl-C.
-    pub(crate) async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
         }
     }
 }

@@ -79,6 +79,7 @@ async fn run_ready(
         () = signals.next() => {}
         _ = node.stopped() => {}
     }
+    tracing::info!("leaving");
     api_file.remove(node.data_dir());
     tokio::select! {
         () = node.leave() => {}

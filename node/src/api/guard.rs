@@ -62,6 +62,7 @@ pub(crate) async fn require_token(
     next: Next,
 ) -> Result<Response, ApiError> {
     check_token(&token, request.headers())?;
+    tracing::info!(method = %request.method(), path = request.uri().path(), "a write");
     Ok(next.run(request).await)
 }
 
