@@ -1,0 +1,481 @@
+//! The central authority: issues decisions and presences, and keeps the leases they rest on.
+//!
+//! It is an accelerator and a judge, not a store that others must reach: what it issues are
+//! statements like any other, which every replica holds and can check.
+//!
+//! Invariants:
+//! - it writes only its own slots, and a presence only about a node that it admits;
+//! - a lease lives in memory and in monotonic time; only transitions become statements;
+//! - leases are sorted by peer id, one per node.
+
+use crate::{
+    key::{Signer, Verifier},
+    ledger::Ledger,
+    message::{LeaseAnswer, Renew},
+    peer_id::PeerId,
+    statement::{
+        Announcement, Decision, Grant, Imported, Intent, Presence, PresenceState, Register,
+        RegisterId, Session, Standing,
+    },
+    storage::{Full, List, Storage},
+    time::Now,
+};
+
+/// Who becomes a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Admission {
+    /// Whoever renews a lease.
+    #[default]
+    Open,
+    /// Whom an operator admits.
+    Manual,
+}
+
+/// Why a command was not carried out. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// This node is not one of its configured authorities.
+    NotAuthority,
+    /// The roll has no room for another node.
+    Full,
+    /// An authority cannot be removed or banned.
+    SubjectIsAuthority,
+    /// The node is not in the roll and does not wait to be.
+    UnknownPeer,
+    /// The node does not belong to the network: admit it first.
+    NotAdmitted,
+}
+
+impl core::fmt::Display for CommandError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            CommandError::NotAuthority => "this node is not an authority of its network",
+            CommandError::Full => "the roll is full",
+            CommandError::SubjectIsAuthority => "an authority cannot be removed or banned",
+            CommandError::UnknownPeer => "no such node in the roll",
+            CommandError::NotAdmitted => "the node is not admitted: admit it first",
+        })
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+/// The change that a command made: durable once [`NodeEventTracker::durable`] has come to it.
+///
+/// [`NodeEventTracker::durable`]: crate::NodeEventTracker::durable
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Receipt(pub u64);
+
+/// What an import of one node's history did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImportOutcome {
+    /// History or grants were taken over.
+    Taken(Receipt),
+    /// All of it was known.
+    Unchanged,
+    /// The node is removed or banned: nothing was taken over.
+    NotAdmitted,
+}
+
+/// An authority's knowledge that a session is here until some time.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    peer: PeerId,
+    session: Session,
+    /// When the session was first seen here, since which it is watched without a break.
+    watched_from_ms: u64,
+    /// When it was last renewed.
+    renewed_ms: u64,
+    /// The same by the wall clock: when the session was last known to be here.
+    renewed_unix: u64,
+}
+
+/// The part of a tracker that issues decisions and presences.
+#[derive(Debug)]
+pub struct CentralAuthority<S: Storage> {
+    admission: Admission,
+    /// How long a lease lasts after a renewal.
+    window_ms: u64,
+    /// How much longer until a lapsed lease becomes a statement.
+    grace_ms: u64,
+    leases: S::Leases,
+    /// Not after the first lease lapses: looked at again then.
+    next_lapse_ms: u64,
+    /// Until when by the wall clock an earlier run is known to have been here.
+    alive_unix: u64,
+}
+
+impl<S: Storage> CentralAuthority<S> {
+    pub(crate) fn new(admission: Admission, window_ms: u64, grace_ms: u64) -> CentralAuthority<S> {
+        CentralAuthority {
+            admission,
+            window_ms,
+            grace_ms,
+            leases: S::Leases::default(),
+            next_lapse_ms: u64::MAX,
+            alive_unix: 0,
+        }
+    }
+
+    /// Notes until when an earlier run was here.
+    pub(crate) fn note_alive(&mut self, unix_s: u64) {
+        self.alive_unix = self.alive_unix.max(unix_s);
+    }
+
+    /// Until when this or an earlier run is known to have been here.
+    pub(crate) fn alive_unix(&self) -> u64 {
+        self.alive_unix
+    }
+
+    /// How many sessions are known to be here.
+    pub fn lease_count(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// Starts a run: everyone last online gets one full window, since it was this authority that
+    /// was away.
+    pub(crate) fn resume<K: Signer + Verifier>(&mut self, ledger: &Ledger<S, K>, now: Now) {
+        let own = ledger.own_hint();
+        let alive_unix = self.alive_unix;
+        for node in ledger.roll.iter() {
+            let Some(presence) = node.presence(own).and_then(|signed| signed.read()) else {
+                continue;
+            };
+            if presence.state == PresenceState::ONLINE && node.subject() != ledger.own() {
+                let lease = Lease {
+                    peer: *node.subject(),
+                    session: presence.session,
+                    watched_from_ms: now.mono_ms,
+                    renewed_ms: now.mono_ms,
+                    renewed_unix: alive_unix.max(presence.joined),
+                };
+                // A lease fits for each node of the roll.
+                let _ = self.insert(lease);
+            }
+        }
+    }
+
+    /// Gives every lease one full window from now: this authority slept.
+    pub(crate) fn forgive(&mut self, now: Now) {
+        for lease in self.leases.iter_mut() {
+            lease.renewed_ms = now.mono_ms;
+            lease.watched_from_ms = lease.watched_from_ms.max(now.mono_ms);
+        }
+        self.next_lapse_ms = now.mono_ms + self.window_ms;
+    }
+
+    /// Answers a renewal, and issues a presence where that is a transition.
+    pub(crate) fn renew<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        renew: Renew,
+    ) -> LeaseAnswer {
+        let standing = ledger.standing(peer);
+        if standing == Standing::PENDING && self.admission == Admission::Manual {
+            if peer != ledger.own() {
+                ledger.pool.refresh(peer, now.mono_ms);
+                return LeaseAnswer::PENDING;
+            }
+        } else if standing != Standing::PENDING && !standing.admits() {
+            ledger.counters.leases_refused += 1;
+            return LeaseAnswer::REFUSED;
+        }
+        let known = self.find(peer).ok().map(|place| self.leases[place]);
+        let earlier = known.filter(|lease| lease.session != renew.session);
+        let lease = Lease {
+            peer: *peer,
+            session: renew.session,
+            watched_from_ms: match known {
+                Some(lease) if lease.session == renew.session => lease.watched_from_ms,
+                _ => now.mono_ms,
+            },
+            renewed_ms: now.mono_ms,
+            renewed_unix: now.unix_s,
+        };
+        if self.insert(lease).is_err() {
+            return LeaseAnswer::FULL;
+        }
+        if known.is_none() {
+            ledger.counters.leases_granted += 1;
+        }
+        let ended_unix = earlier.map_or(self.alive_unix, |lease| lease.renewed_unix);
+        match self.observe(ledger, now, peer, ended_unix) {
+            Ok(()) => LeaseAnswer::GRANTED,
+            Err(Full) => LeaseAnswer::FULL,
+        }
+    }
+
+    /// Issues a presence where what `peer` announces and its lease make a transition.
+    /// `ended_unix` is when an earlier session that is still called online was last seen.
+    pub(crate) fn observe<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        ended_unix: u64,
+    ) -> Result<(), Full> {
+        let Some(signed) = ledger.announcement_of(peer) else { return Ok(()) };
+        let version = signed.version();
+        let Some(Announcement { session, home, intent, .. }) = signed.read() else {
+            return Ok(());
+        };
+        if home != ledger.own_hint() {
+            return Ok(());
+        }
+        if intent == Intent::LEAVING {
+            return self.end(ledger, now, peer, session, now.unix_s);
+        }
+        let Ok(place) = self.find(peer) else { return Ok(()) };
+        let lease = self.leases[place];
+        if lease.session != session {
+            return Ok(());
+        }
+        let mut presence = self.presence(ledger, peer);
+        let same_session = presence.session == session;
+        match presence.state {
+            PresenceState::ONLINE if same_session => return Ok(()),
+            // It was called left while it lived: it is watched for one full window first.
+            PresenceState::LEFT
+                if same_session
+                    && now.mono_ms.saturating_sub(lease.watched_from_ms) < self.window_ms =>
+            {
+                return Ok(());
+            }
+            PresenceState::ONLINE => close(&mut presence, ended_unix),
+            _ => {}
+        }
+        presence.session = session;
+        presence.state = PresenceState::ONLINE;
+        presence.rests_on = version;
+        presence.joined = now.unix_s;
+        if presence.first_joined == 0 {
+            presence.first_joined = now.unix_s;
+        }
+        presence.issued_at = now.unix_s;
+        ledger.write(peer, &presence).map(|_change| ())
+    }
+
+    /// Ends a session's lease at once, and says that it left.
+    fn end<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        session: Session,
+        left_unix: u64,
+    ) -> Result<(), Full> {
+        if let Ok(place) = self.find(peer) {
+            self.leases.remove_at(place);
+        }
+        let mut presence = self.presence(ledger, peer);
+        if presence.state != PresenceState::ONLINE || presence.session != session {
+            return Ok(());
+        }
+        close(&mut presence, left_unix);
+        presence.state = PresenceState::LEFT;
+        if let Some(announcement) = ledger.announcement_of(peer) {
+            presence.rests_on = announcement.version();
+        }
+        presence.issued_at = now.unix_s;
+        ledger.write(peer, &presence).map(|_change| ())
+    }
+
+    /// Turns leases that lapsed into statements.
+    pub(crate) fn lapse<K: Signer + Verifier>(&mut self, ledger: &mut Ledger<S, K>, now: Now) {
+        if now.mono_ms < self.next_lapse_ms {
+            return;
+        }
+        let life_ms = self.window_ms + self.grace_ms;
+        while let Some(lease) = self
+            .leases
+            .iter()
+            .find(|lease| now.mono_ms.saturating_sub(lease.renewed_ms) >= life_ms)
+            .copied()
+        {
+            ledger.counters.leases_lapsed += 1;
+            // Only what is in the roll is called left, and replacing it needs no more room.
+            let _ = self.end(ledger, now, &lease.peer, lease.session, lease.renewed_unix);
+        }
+        let first = self.leases.iter().map(|lease| lease.renewed_ms).min();
+        self.next_lapse_ms = first.map_or(u64::MAX, |renewed_ms| renewed_ms + life_ms);
+    }
+
+    /// When [`CentralAuthority::lapse`] has something to do, at the earliest.
+    pub(crate) fn next_lapse_ms(&self) -> Option<u64> {
+        (self.next_lapse_ms != u64::MAX).then_some(self.next_lapse_ms)
+    }
+
+    /// Adds a node: decides that it belongs to the network.
+    pub(crate) fn add<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+    ) -> Result<Receipt, CommandError> {
+        self.decide(ledger, now, peer, RegisterId::STANDING, Standing::ADMITTED.0)
+    }
+
+    /// Takes a node off the roll, or keeps it out.
+    pub(crate) fn remove<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        standing: Standing,
+    ) -> Result<Receipt, CommandError> {
+        if ledger.authorities.contains_peer(peer) {
+            return Err(CommandError::SubjectIsAuthority);
+        }
+        if standing == Standing::REMOVED && ledger.node(peer).is_none() {
+            return Err(CommandError::UnknownPeer);
+        }
+        // Its session is closed while it is still admitted, so its uptime is not lost.
+        if let Ok(place) = self.find(peer) {
+            let lease = self.leases[place];
+            self.end(ledger, now, peer, lease.session, now.unix_s)
+                .map_err(|Full| CommandError::Full)?;
+        }
+        ledger.pool.remove(peer);
+        self.decide(ledger, now, peer, RegisterId::STANDING, standing.0)
+    }
+
+    /// Updates what a node is granted.
+    pub(crate) fn update<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        grant: Grant,
+        granted: bool,
+    ) -> Result<Receipt, CommandError> {
+        if ledger.node(peer).is_none() {
+            return Err(CommandError::UnknownPeer);
+        }
+        if !ledger.standing(peer).admits() {
+            return Err(CommandError::NotAdmitted);
+        }
+        self.decide(ledger, now, peer, grant.register(), u8::from(granted))
+    }
+
+    /// Sets one register, with a stamp above every one that was seen for the node. Where the fold
+    /// says the same already and this authority said so too, nothing is issued.
+    fn decide<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        id: RegisterId,
+        value: u8,
+    ) -> Result<Receipt, CommandError> {
+        let own = ledger.own_hint();
+        let node = ledger.roll.get(peer);
+        let held = node.and_then(|node| node.register(id, &ledger.authorities));
+        if held.is_some_and(|register| register.value == value) {
+            return Ok(Receipt(ledger.roll.head()));
+        }
+        let mut decision: Decision = node
+            .and_then(|node| node.decision(own))
+            .and_then(|signed| signed.read())
+            .unwrap_or_default();
+        let stamp_max = node.map_or(0, |node| node.stamp_max(&ledger.authorities));
+        let stamp = stamp_max.checked_add(1).ok_or(CommandError::Full)?;
+        if !decision.set(Register { id, value, stamp }) {
+            return Err(CommandError::Full);
+        }
+        decision.issued_at = now.unix_s;
+        ledger.write(peer, &decision).map(Receipt).map_err(|Full| CommandError::Full)
+    }
+
+    /// Takes over a node's history, and grants, from before Rollbook. It makes nobody online, and
+    /// taking the same over again changes nothing.
+    pub(crate) fn import<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        history: Imported,
+        grants: &[Grant],
+    ) -> Result<ImportOutcome, CommandError> {
+        let standing = ledger.standing(peer);
+        if standing != Standing::PENDING && !standing.admits() {
+            return Ok(ImportOutcome::NotAdmitted);
+        }
+        let before = ledger.roll.head();
+        let mut presence = self.presence(ledger, peer);
+        let merged = merge_history(presence.imported, history);
+        // Another authority's import of the same counts as well: the fold takes the maximum.
+        if !self.is_history_known(ledger, peer, merged) {
+            presence.imported = Some(merged);
+            presence.issued_at = now.unix_s;
+            ledger.write(peer, &presence).map_err(|Full| CommandError::Full)?;
+        }
+        for grant in grants {
+            self.decide(ledger, now, peer, grant.register(), 1)?;
+        }
+        let head = ledger.roll.head();
+        Ok(if head == before {
+            ImportOutcome::Unchanged
+        } else {
+            ImportOutcome::Taken(Receipt(head))
+        })
+    }
+
+    fn is_history_known<K: Signer + Verifier>(
+        &self,
+        ledger: &Ledger<S, K>,
+        peer: &PeerId,
+        history: Imported,
+    ) -> bool {
+        let Some(node) = ledger.roll.get(peer) else { return false };
+        node.presences()
+            .filter(|signed| ledger.authorities.contains(signed.writer()))
+            .filter_map(|signed| signed.read()?.imported)
+            .any(|known| merge_history(Some(known), history) == known)
+    }
+
+    /// What this authority last issued about `peer`.
+    fn presence<K: Signer + Verifier>(&self, ledger: &Ledger<S, K>, peer: &PeerId) -> Presence {
+        ledger
+            .roll
+            .get(peer)
+            .and_then(|node| node.presence(ledger.own_hint()))
+            .and_then(|signed| signed.read())
+            .unwrap_or_default()
+    }
+
+    fn find(&self, peer: &PeerId) -> Result<usize, usize> {
+        self.leases.binary_search_by(|lease| lease.peer.cmp(peer))
+    }
+
+    fn insert(&mut self, lease: Lease) -> Result<(), Full> {
+        let lapse_ms = lease.renewed_ms + self.window_ms + self.grace_ms;
+        match self.find(&lease.peer) {
+            Ok(place) => self.leases[place] = lease,
+            Err(place) => self.leases.insert_at(place, lease)?,
+        }
+        self.next_lapse_ms = self.next_lapse_ms.min(lapse_ms);
+        Ok(())
+    }
+}
+
+/// Adds a session that ended at `ended_unix` to what is counted.
+fn close(presence: &mut Presence, ended_unix: u64) {
+    let ended_unix = ended_unix.max(presence.joined);
+    presence.uptime = presence.uptime.saturating_add(ended_unix - presence.joined);
+    presence.left = ended_unix;
+}
+
+/// The earlier beginning and the longer uptime.
+fn merge_history(known: Option<Imported>, other: Imported) -> Imported {
+    let Some(known) = known else { return other };
+    let first_joined = match (known.first_joined, other.first_joined) {
+        (0, time) | (time, 0) => time,
+        (one, other) => one.min(other),
+    };
+    Imported { first_joined, uptime: known.uptime.max(other.uptime) }
+}

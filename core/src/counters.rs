@@ -1,0 +1,78 @@
+//! Every deliberate drop, counted by name.
+
+/// Declares the counters once: their names, meanings, storage and listing.
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// How often each thing happened since the start. Whatever is dropped on purpose is here.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        impl Counters {
+            /// All counters with their names.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)+].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Statements that advanced the roll.
+    statements_taken,
+    /// Statements that the roll holds already.
+    statements_known,
+    /// Statements older than what the roll holds.
+    statements_older,
+    /// Statements whose signature is not their writer's, or whose writer's key is weak.
+    statements_bad_signature,
+    /// Statements by a writer who is no configured authority.
+    statements_unknown_writer,
+    /// Announcements of nodes whose standing does not admit them.
+    statements_not_admitted,
+    /// Statements for which there was no room.
+    statements_no_room,
+    /// Announcements put in the pool of the unvouched.
+    pool_taken,
+    /// Announcements of the unvouched for which the pool had no room.
+    pool_full,
+    /// Announcements of the unvouched given up after a while.
+    pool_expired,
+    /// Writers that contradicted themselves.
+    equivocations,
+    /// Statements in this node's name that it did not make in this run.
+    own_statements_met,
+    /// Gossip messages passed on.
+    gossip_accepted,
+    /// Gossip messages that held nothing new.
+    gossip_ignored,
+    /// Gossip messages that were malformed, forged, too large, or of another format.
+    gossip_rejected,
+    /// Gossip messages sent.
+    gossip_sent,
+    /// Requests answered.
+    requests_answered,
+    /// Requests that were malformed, too large, or of another format.
+    requests_rejected,
+    /// Requests sent.
+    requests_sent,
+    /// Requests that failed or were not answered in time.
+    requests_failed,
+    /// Responses that were malformed, forged, too large, or not asked for.
+    responses_rejected,
+    /// Exchanges with a replica that trusts other authorities.
+    authorities_differ,
+    /// Transfers from the beginning after roots stayed different.
+    full_transfers,
+    /// Peers beyond those that are synchronised with.
+    peers_no_room,
+    /// Leases granted for the first time.
+    leases_granted,
+    /// Leases that lapsed.
+    leases_lapsed,
+    /// Renewals refused.
+    leases_refused,
+    /// Notices lost because the application did not take them in time.
+    notices_lost,
+}

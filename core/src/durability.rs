@@ -1,0 +1,140 @@
+//! What is on disk already, and so may be shown to others.
+//!
+//! A frame is `must_sync` (the node's epoch, an authority's own statements) or lazy (what others
+//! hold too). What depends on a `must_sync` frame is held back until the caller says that it is
+//! durable; what was received costs no sync.
+//!
+//! Invariants:
+//! - `visible` is below every own statement that may not be on disk;
+//! - nothing leaves the node in the name of an epoch that may not be on disk.
+
+/// Follows the journal's frames from written to durable.
+#[derive(Debug, Default)]
+pub(crate) struct Durability {
+    /// The position of the last frame given out.
+    position: u64,
+    /// The position of the last frame known to be durable.
+    synced: u64,
+    /// The position of the frame that holds the epoch, once it was given out.
+    epoch_position: Option<u64>,
+    /// Up to which change the journal was drained, and by which frame: the drain that is awaited,
+    /// and the latest after it.
+    awaited: Option<Drained>,
+    latest: Option<Drained>,
+    /// The own statements that may not be on disk: from a change up to a change.
+    unsynced: Option<(u64, u64)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Drained {
+    position: u64,
+    change: u64,
+}
+
+impl Durability {
+    /// Numbers a frame that is given out.
+    pub(crate) fn next_position(&mut self) -> u64 {
+        self.position += 1;
+        self.position
+    }
+
+    /// The epoch changed: it is not on disk until [`Durability::epoch_written`]'s frame is.
+    pub(crate) fn epoch_changed(&mut self) {
+        self.epoch_position = None;
+    }
+
+    pub(crate) fn epoch_written(&mut self, position: u64) {
+        self.epoch_position = Some(position);
+    }
+
+    /// Whether statements may leave the node.
+    pub(crate) fn epoch_durable(&self) -> bool {
+        self.epoch_position.is_some_and(|position| position <= self.synced)
+    }
+
+    /// An own statement was made as change number `change`.
+    pub(crate) fn own_statement(&mut self, change: u64) {
+        let first = self.unsynced.map_or(change, |(first, _)| first);
+        self.unsynced = Some((first, change));
+    }
+
+    /// All changes up to `change` were given out as frames.
+    pub(crate) fn drained(&mut self, change: u64) {
+        let drained = Drained { position: self.position, change };
+        match self.awaited {
+            None => self.awaited = Some(drained),
+            Some(awaited) if awaited.change == change && awaited.position == self.position => {}
+            Some(_) => self.latest = Some(drained),
+        }
+        self.settle();
+    }
+
+    /// All frames up to `position` are durable.
+    pub(crate) fn synced(&mut self, position: u64) {
+        self.synced = self.synced.max(position.min(self.position));
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        while let Some(awaited) = self.awaited.filter(|awaited| awaited.position <= self.synced) {
+            self.unsynced = match self.unsynced {
+                Some((_, last)) if last <= awaited.change => None,
+                Some((first, last)) => Some((first.max(awaited.change + 1), last)),
+                None => None,
+            };
+            self.awaited = self.latest.take();
+        }
+    }
+
+    /// The last change, of `head` in all, up to which no own statement may be lost.
+    pub(crate) fn visible(&self, head: u64) -> u64 {
+        self.unsynced.map_or(head, |(first, _)| first - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_statement_is_visible_once_its_frame_is_durable() {
+        let mut durability = Durability::default();
+        durability.own_statement(3);
+        assert_eq!(durability.visible(5), 2);
+        let position = durability.next_position();
+        durability.drained(5);
+        assert_eq!(durability.visible(5), 2);
+        durability.synced(position);
+        assert_eq!(durability.visible(5), 5);
+    }
+
+    #[test]
+    fn what_is_made_while_a_sync_is_under_way_waits_for_the_next() {
+        let mut durability = Durability::default();
+        durability.own_statement(1);
+        let first = durability.next_position();
+        durability.drained(1);
+        durability.own_statement(2);
+        let second = durability.next_position();
+        durability.drained(2);
+        durability.own_statement(3);
+        durability.synced(first);
+        assert_eq!(durability.visible(3), 1);
+        durability.synced(second);
+        assert_eq!(durability.visible(3), 2);
+    }
+
+    #[test]
+    fn epoch_counts_from_the_sync_of_its_own_frame() {
+        let mut durability = Durability::default();
+        durability.epoch_changed();
+        assert!(!durability.epoch_durable());
+        let position = durability.next_position();
+        durability.epoch_written(position);
+        assert!(!durability.epoch_durable());
+        durability.synced(position);
+        assert!(durability.epoch_durable());
+        durability.epoch_changed();
+        assert!(!durability.epoch_durable());
+    }
+}

@@ -1,0 +1,80 @@
+//! What an application is told.
+
+use crate::peer_id::PeerId;
+
+/// A past fact about the roll. What it is about is read from the roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A node of the roll came online.
+    Joined {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node left.
+    Left {
+        /// The node.
+        peer: PeerId,
+    },
+    /// Nobody in touch can say any more whether a node is here.
+    Unknown {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node changed what it says of itself.
+    Changed {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node was admitted.
+    Admitted {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node was removed.
+    Removed {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node was banned.
+    Banned {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node waits to be admitted.
+    Pending {
+        /// The node.
+        peer: PeerId,
+    },
+    /// What a node was granted changed.
+    GrantsChanged {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A writer made two statements with one version.
+    Equivocation {
+        /// The writer.
+        writer: PeerId,
+        /// The node that they are about.
+        subject: PeerId,
+    },
+    /// Somebody else keeps speaking in this node's name: two machines with one key.
+    DuplicateIdentity,
+    /// An authority is in touch again.
+    AuthorityInTouch {
+        /// The authority.
+        peer: PeerId,
+    },
+    /// An authority was not heard for a lease window.
+    AuthorityLost {
+        /// The authority.
+        peer: PeerId,
+    },
+    /// This node has another home, or none.
+    HomeChanged {
+        /// The authority that it renews its lease with.
+        home: Option<PeerId>,
+    },
+    /// The journal has grown to several times what it holds: time for a snapshot.
+    CompactionDue,
+}

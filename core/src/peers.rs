@@ -1,0 +1,127 @@
+//! The connected peers, and how far each is read.
+//!
+//! Invariants:
+//! - at most one request per peer is under way;
+//! - a cursor never runs ahead of what was taken in from that peer.
+
+use crate::{
+    message::Cursor,
+    peer_id::PeerId,
+    storage::{Full, List, Storage},
+    version::Version,
+};
+
+/// How long an answer may take.
+pub(crate) const ANSWER_MS: u64 = 10_000;
+/// How many requests are under way at once.
+const IN_FLIGHT_MAX: usize = 8;
+/// Stands for "not before something calls for it".
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// A connected peer.
+#[derive(Debug)]
+pub struct Peer {
+    pub(crate) peer_id: PeerId,
+    /// Where to go on reading its changes.
+    pub(crate) cursor: Cursor,
+    /// The version of this node's announcement that it holds.
+    pub(crate) acknowledged: Version,
+    /// When the request under way was sent.
+    pub(crate) asked_ms: Option<u64>,
+    /// When to ask it next.
+    pub(crate) next_sync_ms: u64,
+    /// How often in a row everything was read and the roots still differed.
+    pub(crate) mismatches: u8,
+}
+
+/// The connected peers.
+#[derive(Debug)]
+pub(crate) struct Peers<S: Storage>(S::Peers);
+
+impl<S: Storage> Peers<S> {
+    pub(crate) fn new() -> Peers<S> {
+        Peers(S::Peers::default())
+    }
+
+    pub(crate) fn connect(&mut self, peer_id: PeerId, next_sync_ms: u64) -> Result<(), Full> {
+        if self.get_mut(&peer_id).is_some() {
+            return Ok(());
+        }
+        let end = self.0.len();
+        if end >= S::PEERS_MAX {
+            return Err(Full);
+        }
+        let peer = Peer {
+            peer_id,
+            cursor: Cursor::default(),
+            acknowledged: Version::ZERO,
+            asked_ms: None,
+            next_sync_ms,
+            mismatches: 0,
+        };
+        self.0.insert_at(end, peer)
+    }
+
+    pub(crate) fn disconnect(&mut self, peer_id: &PeerId) {
+        if let Some(place) = self.0.iter().position(|peer| peer.peer_id == *peer_id) {
+            self.0.swap_remove_at(place);
+        }
+    }
+
+    pub(crate) fn get(&self, peer_id: &PeerId) -> Option<&Peer> {
+        self.0.iter().find(|peer| peer.peer_id == *peer_id)
+    }
+
+    pub(crate) fn get_mut(&mut self, peer_id: &PeerId) -> Option<&mut Peer> {
+        self.0.iter_mut().find(|peer| peer.peer_id == *peer_id)
+    }
+
+    pub(crate) fn is_connected(&self, peer_id: &PeerId) -> bool {
+        self.get(peer_id).is_some()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        self.0.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+        self.0.iter_mut()
+    }
+
+    /// The peer whose request is due for the longest time.
+    pub(crate) fn next_due(&mut self, now_ms: u64) -> Option<&mut Peer> {
+        if self.0.iter().filter(|peer| peer.asked_ms.is_some()).count() >= IN_FLIGHT_MAX {
+            return None;
+        }
+        self.0
+            .iter_mut()
+            .filter(|peer| peer.asked_ms.is_none() && peer.next_sync_ms <= now_ms)
+            .min_by_key(|peer| peer.next_sync_ms)
+    }
+
+    /// When something about a peer is due: a request, or the end of waiting for an answer.
+    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+        self.0
+            .iter()
+            .map(|peer| match peer.asked_ms {
+                Some(asked_ms) => asked_ms.saturating_add(ANSWER_MS),
+                None => peer.next_sync_ms,
+            })
+            .min()
+            .filter(|deadline| *deadline != NEVER)
+    }
+
+    /// A peer whose answer is overdue.
+    pub(crate) fn overdue(&self, now_ms: u64) -> Option<PeerId> {
+        self.0
+            .iter()
+            .find(|peer| {
+                peer.asked_ms.is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) >= ANSWER_MS)
+            })
+            .map(|peer| peer.peer_id)
+    }
+}

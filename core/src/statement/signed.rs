@@ -1,0 +1,328 @@
+//! A signed statement as bytes, with typed views of it.
+
+use core::{fmt, marker::PhantomData};
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::envelope::envelope;
+use crate::{
+    key::{SIGNATURE_SIZE_MAX, Signer, Verifier, VerifyError},
+    limits::{PAYLOAD_SIZE_MAX, STATEMENT_SIZE_MAX},
+    network::Network,
+    peer_id::{Hint, PEER_ID_SIZE_MAX, PeerId},
+    version::Version,
+};
+
+/// The bytes of one signed statement.
+pub type StatementBytes = Vec<u8, STATEMENT_SIZE_MAX>;
+
+/// What a statement says.
+///
+/// The numbers are on the wire and in signatures: never reused. They also order a node's
+/// statements, so that what vouches for a node comes before what it says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// What an authority's operator decided about a node.
+    Decision = 1,
+    /// What an authority observed of a node.
+    Presence = 2,
+    /// What a node says of itself.
+    Announcement = 3,
+}
+
+impl Kind {
+    fn of(code: u8) -> Option<Kind> {
+        match code {
+            1 => Some(Kind::Decision),
+            2 => Some(Kind::Presence),
+            3 => Some(Kind::Announcement),
+            _ => None,
+        }
+    }
+}
+
+/// The fields of one kind of statement.
+pub trait Fields<'a>: Serialize + Deserialize<'a> {
+    /// The kind whose fields these are.
+    const KIND: Kind;
+}
+
+/// Stands for the fields of a statement whose kind is known only at run time.
+#[derive(Clone, Copy, Debug)]
+pub enum Any {}
+
+/// Why bytes are no statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// Cut short, over a bound, or not of the form.
+    Malformed,
+    /// Of a kind that this version does not know.
+    UnknownKind,
+    /// An announcement of one node about another, which nobody may make.
+    ForeignAnnouncement,
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StatementError::Malformed => "malformed statement",
+            StatementError::UnknownKind => "statement of an unknown kind",
+            StatementError::ForeignAnnouncement => "announcement about somebody else",
+        })
+    }
+}
+
+impl core::error::Error for StatementError {}
+
+/// A signed statement with fields of type `T`, borrowed from the bytes that hold it.
+///
+/// That one exists says that its form is right, not that its signature is: see
+/// [`Signed::verify`].
+pub struct Signed<'a, T> {
+    wire: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
+    kind: Kind,
+    subject: &'a [u8],
+    writer: Hint,
+    version: Version,
+    fields: &'a [u8],
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Signed<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Signed<'_, T> {}
+
+impl<'a> Signed<'a, Any> {
+    /// Takes one statement from the front of `bytes`, and what follows it.
+    ///
+    /// The form of the fields is checked too, so what is taken in can be read.
+    pub fn take(bytes: &'a [u8]) -> Result<(Signed<'a, Any>, &'a [u8]), StatementError> {
+        let (statement, rest) = Signed::take_unchecked(bytes)?;
+        statement.check_fields()?;
+        Ok((statement, rest))
+    }
+
+    /// As [`Signed::take`], for bytes that passed it before.
+    pub(crate) fn take_unchecked(
+        bytes: &'a [u8],
+    ) -> Result<(Signed<'a, Any>, &'a [u8]), StatementError> {
+        let mut reader = Reader(bytes);
+        let payload_size = reader.varint_u32()?;
+        let payload = reader.bytes(usize::try_from(payload_size).unwrap_or(usize::MAX))?;
+        let signature_size = reader.byte()?;
+        let signature = reader.bytes(usize::from(signature_size))?;
+        let rest = reader.0;
+        if payload.len() > PAYLOAD_SIZE_MAX || signature.len() > SIGNATURE_SIZE_MAX {
+            return Err(StatementError::Malformed);
+        }
+        let mut reader = Reader(payload);
+        let kind = Kind::of(reader.byte()?).ok_or(StatementError::UnknownKind)?;
+        let subject_size = reader.byte()?;
+        let subject = reader.bytes(usize::from(subject_size))?;
+        if subject.len() > PEER_ID_SIZE_MAX {
+            return Err(StatementError::Malformed);
+        }
+        let mut writer = Hint::NONE;
+        writer.0.copy_from_slice(reader.bytes(4)?);
+        let version = Version { epoch: reader.varint_u32()?, seq: reader.varint_u32()? };
+        let wire = &bytes[..bytes.len() - rest.len()];
+        let fields = reader.0;
+        let of = PhantomData;
+        Ok((Signed { wire, payload, signature, kind, subject, writer, version, fields, of }, rest))
+    }
+
+    /// The whole of `bytes` as one statement.
+    pub fn parse(bytes: &'a [u8]) -> Result<Signed<'a, Any>, StatementError> {
+        match Signed::take(bytes)? {
+            (statement, []) => Ok(statement),
+            _ => Err(StatementError::Malformed),
+        }
+    }
+
+    fn check_fields(&self) -> Result<(), StatementError> {
+        let Ok(subject) = PeerId::from_bytes(self.subject) else {
+            return Err(StatementError::Malformed);
+        };
+        let well_formed = match self.kind {
+            Kind::Announcement => {
+                if subject.hint() != self.writer {
+                    return Err(StatementError::ForeignAnnouncement);
+                }
+                self.typed::<super::Announcement<'_>>()
+                    .and_then(|typed| typed.read())
+                    .is_some_and(|announcement| announcement.is_bounded())
+            }
+            Kind::Decision => {
+                self.typed::<super::Decision>().is_some_and(|typed| typed.read().is_some())
+            }
+            Kind::Presence => {
+                self.typed::<super::Presence>().is_some_and(|typed| typed.read().is_some())
+            }
+        };
+        if well_formed { Ok(()) } else { Err(StatementError::Malformed) }
+    }
+
+    /// The same with fields of type `T`, if it is of that kind.
+    pub fn typed<T: Fields<'a>>(self) -> Option<Signed<'a, T>> {
+        (self.kind == T::KIND).then_some(Signed {
+            wire: self.wire,
+            payload: self.payload,
+            signature: self.signature,
+            kind: self.kind,
+            subject: self.subject,
+            writer: self.writer,
+            version: self.version,
+            fields: self.fields,
+            of: PhantomData,
+        })
+    }
+}
+
+impl<'a, T: Fields<'a>> Signed<'a, T> {
+    /// The fields; `None` where they are malformed. What follows the known ones is ignored.
+    pub fn read(&self) -> Option<T> {
+        postcard::take_from_bytes(self.fields).ok().map(|(fields, _later_fields)| fields)
+    }
+
+    /// Signs `fields` about `subject` as `keys`' next statement, `version`.
+    ///
+    /// `None` where the payload would exceed its bound.
+    pub fn sign(
+        network: &Network,
+        keys: &impl Signer,
+        subject: &PeerId,
+        version: Version,
+        fields: &T,
+    ) -> Option<StatementBytes> {
+        let writer = keys.peer_id();
+        let mut payload = [0u8; PAYLOAD_SIZE_MAX];
+        let mut size = 0;
+        let mut append = |part: &[u8]| {
+            payload.get_mut(size..size + part.len())?.copy_from_slice(part);
+            size += part.len();
+            Some(())
+        };
+        append(&[T::KIND as u8, u8::try_from(subject.as_bytes().len()).ok()?])?;
+        append(subject.as_bytes())?;
+        append(&writer.hint().0)?;
+        size += postcard::to_slice(&version, &mut payload[size..]).ok()?.len();
+        size += postcard::to_slice(fields, &mut payload[size..]).ok()?.len();
+        let payload = &payload[..size];
+
+        let signature = keys.sign(&envelope(network, &writer, payload));
+        let mut bytes = StatementBytes::new();
+        let mut length = [0u8; 5];
+        let length = postcard::to_slice(&u32::try_from(size).ok()?, &mut length).ok()?;
+        bytes.extend_from_slice(length).ok()?;
+        bytes.extend_from_slice(payload).ok()?;
+        bytes.push(u8::try_from(signature.len()).ok()?).ok()?;
+        bytes.extend_from_slice(&signature).ok()?;
+        Some(bytes)
+    }
+}
+
+impl<'a, T> Signed<'a, T> {
+    /// What it says.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The node that it is about.
+    pub fn subject(&self) -> Option<PeerId> {
+        PeerId::from_bytes(self.subject).ok()
+    }
+
+    /// The bytes of the peer id of the node that it is about.
+    pub fn subject_bytes(&self) -> &'a [u8] {
+        self.subject
+    }
+
+    /// Who made it, in short.
+    pub fn writer(&self) -> Hint {
+        self.writer
+    }
+
+    /// Its place among the statements of its writer.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The bytes that are signed.
+    pub fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// The whole, as on the wire.
+    pub fn wire(&self) -> &'a [u8] {
+        self.wire
+    }
+
+    /// The order within a slot: the greater version, then the greater payload. Signatures decide
+    /// nothing.
+    pub fn rank(&self) -> (Version, &'a [u8]) {
+        (self.version, self.payload)
+    }
+
+    /// Checks that `writer` signed this in `network`.
+    pub fn verify(
+        &self,
+        network: &Network,
+        writer: &PeerId,
+        verifier: &impl Verifier,
+    ) -> Result<(), VerifyError> {
+        verifier.verify(writer, &envelope(network, writer, self.payload), self.signature)
+    }
+}
+
+impl<T> fmt::Debug for Signed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed")
+            .field("kind", &self.kind)
+            .field("subject", &self.subject())
+            .field("writer", &self.writer)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads from the front of a slice, never past its end.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn byte(&mut self) -> Result<u8, StatementError> {
+        let (&byte, rest) = self.0.split_first().ok_or(StatementError::Malformed)?;
+        self.0 = rest;
+        Ok(byte)
+    }
+
+    fn bytes(&mut self, size: usize) -> Result<&'a [u8], StatementError> {
+        let (bytes, rest) = self.0.split_at_checked(size).ok_or(StatementError::Malformed)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn varint_u32(&mut self) -> Result<u32, StatementError> {
+        let mut value = 0u32;
+        for shift in [0, 7, 14, 21, 28] {
+            let byte = self.byte()?;
+            let bits = u32::from(byte & 0x7f);
+            if shift == 28 && bits > 0x0f {
+                return Err(StatementError::Malformed);
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(StatementError::Malformed)
+    }
+}

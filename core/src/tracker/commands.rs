@@ -1,0 +1,216 @@
+//! What this node's application or operator asks of it.
+
+use core::fmt;
+
+use super::NodeEventTracker;
+use crate::{
+    authority::{CommandError, ImportOutcome, Receipt},
+    key::{Signer, Verifier},
+    limits::{ADDRESSES_MAX, CAPABILITIES_MAX},
+    peer_id::{Hint, PeerId},
+    statement::{Announcement, Grant, Imported, Intent, Standing},
+    storage::{Full, Storage},
+    time::Now,
+};
+
+/// What a node says of itself besides what Rollbook adds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AnnouncementFields<'a> {
+    /// Binary multiaddrs without the trailing peer id, at most 8 of at most 96 bytes.
+    pub addresses: &'a [&'a [u8]],
+    /// The software that it runs, at most 48 bytes.
+    pub agent: &'a str,
+    /// What it can do, at most 12 names of at most 32 bytes.
+    pub capabilities: &'a [&'a str],
+    /// Opaque bytes of the application, at most 64.
+    pub extra: &'a [u8],
+}
+
+/// Why an announcement cannot be made. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnnounceError {
+    /// There are too many addresses or capabilities.
+    TooMany,
+    /// A part, or all of it together, is over its bound in bytes.
+    TooLong,
+    /// An address is no binary multiaddr.
+    Address,
+}
+
+impl fmt::Display for AnnounceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AnnounceError::TooMany => {
+                write!(f, "more than {ADDRESSES_MAX} addresses or {CAPABILITIES_MAX} capabilities")
+            }
+            AnnounceError::TooLong => f.write_str("the announcement, or a part of it, is too long"),
+            AnnounceError::Address => f.write_str("an address is no multiaddr"),
+        }
+    }
+}
+
+impl core::error::Error for AnnounceError {}
+
+impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
+    /// Says what this node is. Where it is what it said last, nothing happens.
+    pub fn announce(
+        &mut self,
+        now: Now,
+        fields: &AnnouncementFields<'_>,
+    ) -> Result<(), AnnounceError> {
+        self.advance(now);
+        let too_many = |()| AnnounceError::TooMany;
+        let announcement = Announcement {
+            session: self.session,
+            home: self.announced_home(),
+            intent: Intent::UP,
+            issued_at: now.unix_s,
+            addresses: heapless::Vec::from_slice(fields.addresses)
+                .map_err(|_capacity| AnnounceError::TooMany)?,
+            agent: fields.agent,
+            capabilities: heapless::Vec::from_slice(fields.capabilities)
+                .map_err(|_capacity| too_many(()))?,
+            extra: fields.extra,
+        };
+        if !announcement.is_bounded() {
+            return Err(AnnounceError::TooLong);
+        }
+        if !fields.addresses.iter().all(|address| crate::multiaddr::is_well_formed(address)) {
+            return Err(AnnounceError::Address);
+        }
+        let said = self.ledger.announcement().and_then(|signed| signed.read());
+        let unchanged = said.is_some_and(|said| {
+            Announcement { issued_at: said.issued_at, ..announcement.clone() } == said
+        });
+        if unchanged {
+            return Ok(());
+        }
+        self.ledger.announce(&announcement).map_err(|Full| AnnounceError::TooLong)?;
+        self.after_announcement(now);
+        Ok(())
+    }
+
+    /// Announces again with the home of now, in a version of its own.
+    pub(super) fn announce_again(&mut self, now: Now) {
+        let announced_home = self.announced_home();
+        let session = self.session;
+        // What was announced before fits with another home too.
+        let _ = self.ledger.announce_again(now, |home, _, announced_session| {
+            *home = announced_home;
+            *announced_session = session;
+        });
+        self.after_announcement(now);
+    }
+
+    /// Says that this node stops. What is left to do is to drain the outputs, and to wait a moment
+    /// for [`NodeEventTracker::is_leave_acknowledged`].
+    pub fn leave(&mut self, now: Now) {
+        self.advance(now);
+        let _ = self.ledger.announce_again(now, |_, intent, _| *intent = Intent::LEAVING);
+        self.after_announcement(now);
+        if let Some(authority) = &mut self.authority {
+            let own = *self.ledger.own();
+            // The own slot exists already and is only replaced.
+            let _ = authority.observe(&mut self.ledger, now, &own, now.unix_s);
+        }
+    }
+
+    /// Whether an authority holds this node's newest announcement, or nobody is there to hold it.
+    pub fn is_leave_acknowledged(&self) -> bool {
+        let announced = self.ledger.announced();
+        let mut authorities = self
+            .peers
+            .iter()
+            .filter(|peer| self.config.authorities.contains_peer(&peer.peer_id))
+            .peekable();
+        authorities.peek().is_none() || authorities.any(|peer| peer.acknowledged >= announced)
+    }
+
+    /// An own announcement: home is an authority's own self, a member's as far as it has one.
+    fn announced_home(&self) -> Hint {
+        match self.authority {
+            Some(_) => self.ledger.own_hint(),
+            None => self.home.current().unwrap_or(Hint::NONE),
+        }
+    }
+
+    fn after_announcement(&mut self, now: Now) {
+        self.renew_own(now);
+        self.sync_with_home_at(now.mono_ms);
+    }
+
+    /// Decides that a node belongs to the network.
+    pub fn admit(&mut self, now: Now, peer: &PeerId) -> Result<Receipt, CommandError> {
+        self.advance(now);
+        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        authority.add(&mut self.ledger, now, peer)
+    }
+
+    /// Keeps a node out of the network until it is admitted.
+    pub fn ban(&mut self, now: Now, peer: &PeerId) -> Result<Receipt, CommandError> {
+        self.expel(now, peer, Standing::BANNED)
+    }
+
+    /// Takes a node off the roll until it is admitted.
+    pub fn remove(&mut self, now: Now, peer: &PeerId) -> Result<Receipt, CommandError> {
+        self.expel(now, peer, Standing::REMOVED)
+    }
+
+    fn expel(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        standing: Standing,
+    ) -> Result<Receipt, CommandError> {
+        self.advance(now);
+        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        authority.remove(&mut self.ledger, now, peer, standing)
+    }
+
+    /// Grants something to a node.
+    pub fn grant(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        grant: Grant,
+    ) -> Result<Receipt, CommandError> {
+        self.set_grant(now, peer, grant, true)
+    }
+
+    /// Revokes a grant.
+    pub fn revoke(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        grant: Grant,
+    ) -> Result<Receipt, CommandError> {
+        self.set_grant(now, peer, grant, false)
+    }
+
+    fn set_grant(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        grant: Grant,
+        granted: bool,
+    ) -> Result<Receipt, CommandError> {
+        self.advance(now);
+        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        authority.update(&mut self.ledger, now, peer, grant, granted)
+    }
+
+    /// Takes over a node's history, and grants, from before Rollbook. It makes nobody online, and
+    /// taking the same over again, here or at another authority, changes nothing.
+    pub fn import(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        history: Imported,
+        grants: &[Grant],
+    ) -> Result<ImportOutcome, CommandError> {
+        self.advance(now);
+        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        authority.import(&mut self.ledger, now, peer, history, grants)
+    }
+}

@@ -1,0 +1,82 @@
+//! The member's side of a lease: which authority it renews with, and when it tries another.
+
+use crate::{
+    authorities::{Authorities, InTouch},
+    peer_id::{Hint, PeerId},
+    time::Now,
+};
+
+/// Which authority this node renews its lease with.
+#[derive(Debug, Default)]
+pub(super) struct Home {
+    /// The one that answered, while it does.
+    current: Option<Hint>,
+    /// The one that was given up last: another is preferred.
+    given_up: Option<Hint>,
+    answered_ms: u64,
+    in_touch: InTouch,
+}
+
+impl Home {
+    pub(super) fn current(&self) -> Option<Hint> {
+        self.current
+    }
+
+    /// Whom to ask for a lease: the current home, else the first connected authority in the
+    /// configured order, the one that was given up last of all.
+    pub(super) fn target(
+        &self,
+        authorities: &Authorities,
+        is_connected: impl Fn(&PeerId) -> bool,
+    ) -> Option<Hint> {
+        let connected =
+            || authorities.iter().filter(|(_, peer)| is_connected(peer)).map(|(hint, _)| hint);
+        let current = connected().find(|hint| Some(*hint) == self.current);
+        current
+            .or_else(|| connected().find(|hint| Some(*hint) != self.given_up))
+            .or_else(|| connected().next())
+    }
+
+    /// `home` answered a renewal. Says whether it is another home than before.
+    pub(super) fn answered(&mut self, now: Now, home: Hint, in_touch: InTouch) -> bool {
+        let changed = self.current != Some(home);
+        self.current = Some(home);
+        self.answered_ms = now.mono_ms;
+        self.in_touch = in_touch;
+        changed
+    }
+
+    /// Gives the home up if it has not answered for `patience_ms`. Says whether it did.
+    pub(super) fn give_up(&mut self, now: Now, patience_ms: u64) -> bool {
+        let overdue = now.mono_ms.saturating_sub(self.answered_ms) >= patience_ms;
+        if self.current.is_none() || !overdue {
+            return false;
+        }
+        self.given_up = self.current.take();
+        true
+    }
+
+    /// The home refused this node.
+    pub(super) fn refused(&mut self, by: Hint) -> bool {
+        let was_home = self.current == Some(by);
+        if was_home {
+            self.current = None;
+        }
+        self.given_up = Some(by);
+        was_home
+    }
+
+    /// When the home is given up if it stays silent.
+    pub(super) fn deadline_ms(&self, patience_ms: u64) -> Option<u64> {
+        self.current.map(|_| self.answered_ms.saturating_add(patience_ms))
+    }
+
+    pub(super) fn heard_within(&self, now: Now, window_ms: u64) -> bool {
+        self.current.is_some() && now.mono_ms.saturating_sub(self.answered_ms) < window_ms
+    }
+
+    /// The authorities that home heard directly, as it said last.
+    pub(super) fn says_in_touch(&self) -> &[Hint] {
+        self.in_touch.as_slice()
+    }
+}

@@ -1,0 +1,388 @@
+//! The state machine of one node: inputs in, outputs out, no I/O and no clock.
+//!
+//! Methods come in four groups: inputs (`handle_*`), commands, outputs (`poll_*`) and getters.
+//! After every input and command the outputs are drained in this order: journal, publication,
+//! request, event. See the run loop in the crate's documentation.
+//!
+//! Invariants:
+//! - nothing that depends on a frame leaves before that frame is durable;
+//! - every queue is bounded; what is dropped is counted;
+//! - no input makes it panic.
+
+mod commands;
+mod home;
+mod inputs;
+mod outputs;
+mod status;
+
+use core::fmt;
+
+use heapless::Deque;
+
+pub use commands::{AnnounceError, AnnouncementFields};
+pub use inputs::Verdict;
+pub use outputs::{JournalFrame, OutgoingRequest};
+pub use status::{Role, Status};
+
+use crate::{
+    authorities::{Authorities, AuthoritiesError, InTouch},
+    authority::{Admission, CentralAuthority},
+    event::Event,
+    journal::{Frame, JOURNAL_FORMAT},
+    key::{PublicKey, Signer, Verifier, VerifyError},
+    ledger::{Finding, Ledger},
+    network::Network,
+    peer_id::{Hint, PeerId},
+    peers::Peers,
+    random::Random,
+    roll::ChangeReader,
+    statement::{Session, Signed, StatementError},
+    storage::{Full, Storage},
+    time::Now,
+};
+use home::Home;
+
+/// How many notices wait for the application.
+const NOTICES_MAX: usize = 16;
+/// How often in a row a node claims its identity back before it reports a duplicate.
+const CLAIMS_MAX: u8 = 4;
+/// How long a node keeps quiet after it reported a duplicate of itself.
+const CLAIM_PAUSE_MS: u64 = 10 * 60 * 1000;
+/// How many intervals a lease lasts.
+const LEASE_INTERVALS: u64 = 3;
+/// How many more pass until a lapsed lease becomes a statement.
+const GRACE_INTERVALS: u64 = 1;
+/// How often a random peer is asked whether its roll differs, in intervals.
+const REPAIR_INTERVALS: u64 = 6;
+
+/// What a tracker is told once.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The network; part of every signature.
+    pub network: Network,
+    /// The authorities in the order in which a member tries them. A node that is among them is
+    /// one.
+    pub authorities: Authorities,
+    /// How often a member asks its home for changes and renews its lease, in milliseconds.
+    /// Shorter finds out sooner, longer costs less; a lease lasts three of them.
+    pub interval_ms: u64,
+    /// The most nodes that the roll holds.
+    pub capacity: u32,
+    /// Who becomes a member, if this node is an authority.
+    pub admission: Admission,
+    /// The size of journal, in bytes, below which no compaction is asked for.
+    pub compaction_floor: u64,
+}
+
+impl Config {
+    /// The defaults: an interval of 10 s, 100,000 nodes, open admission, 256 KiB of journal.
+    pub fn new(network: Network, authorities: Authorities) -> Config {
+        Config {
+            network,
+            authorities,
+            interval_ms: 10_000,
+            capacity: 100_000,
+            admission: Admission::Open,
+            compaction_floor: 256 * 1024,
+        }
+    }
+}
+
+/// Why a tracker cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The interval is below 10 ms or above a day.
+    Interval,
+    /// The list of authorities cannot be used.
+    Authorities(AuthoritiesError),
+    /// A key, the node's own or an authority's, cannot sign statements.
+    Key(VerifyError),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::Interval => f.write_str("the sync interval is not within 10 ms and a day"),
+            ConfigError::Authorities(error) => error.fmt(f),
+            ConfigError::Key(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// Why a frame of a journal cannot be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// The journal is of another format.
+    Format,
+    /// The journal is another node's.
+    ForeignPeer,
+    /// The journal is of another network.
+    ForeignNetwork,
+    /// The frame holds no statement that this version can read. It can be skipped.
+    Statement(StatementError),
+    /// The roll is full. The rest is lost to this replica until it is synchronised.
+    Full,
+}
+
+impl fmt::Display for RecoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RecoverError::Format => "the journal is of a format that this version cannot read",
+            RecoverError::ForeignPeer => "the journal belongs to another node",
+            RecoverError::ForeignNetwork => "the journal belongs to another network",
+            RecoverError::Statement(_) => "the journal holds a statement that cannot be read",
+            RecoverError::Full => "the journal holds more nodes than the roll has room for",
+        })
+    }
+}
+
+impl core::error::Error for RecoverError {}
+
+/// The roll of one node, and what it does to keep it: takes in gossip, synchronises, renews its
+/// lease, and as an authority issues decisions and presences.
+#[derive(Debug)]
+pub struct NodeEventTracker<S: Storage, K> {
+    config: Config,
+    ledger: Ledger<S, K>,
+    /// Present exactly if this node is among the authorities.
+    authority: Option<CentralAuthority<S>>,
+    peers: Peers<S>,
+    home: Home,
+    random: Random,
+    session: Session,
+    /// Names this run to those who follow its changes.
+    incarnation: [u8; 8],
+    /// When each authority was last heard directly.
+    heard: heapless::Vec<(Hint, u64), { crate::limits::AUTHORITIES_MAX }>,
+    in_touch: InTouch,
+    /// When inputs were last handled, to notice that this node slept.
+    last_ms: u64,
+    /// When a random peer is asked next.
+    next_repair_ms: u64,
+    /// When this node, as its own home, renews next.
+    next_own_renewal_ms: u64,
+    header_written: bool,
+    epoch_written: Option<u32>,
+    alive_written: u64,
+    journal: ChangeReader,
+    /// The bytes of journal since the last snapshot was asked for.
+    journal_growth: u64,
+    publications: ChangeReader,
+    events: ChangeReader,
+    notices: Deque<Event, NOTICES_MAX>,
+    /// How often this node claimed its identity back since `claims_since_ms`.
+    claims: u8,
+    claims_since_ms: u64,
+    started: bool,
+}
+
+impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
+    /// A tracker with an empty roll. `seed` must differ at every start: it names the session.
+    pub fn new(config: Config, keys: K, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        if !(10..=24 * 60 * 60 * 1000).contains(&config.interval_ms) {
+            return Err(ConfigError::Interval);
+        }
+        let own = keys.peer_id();
+        for peer_id in config.authorities.iter().map(|(_, peer_id)| peer_id).chain([&own]) {
+            PublicKey::of(peer_id)
+                .ok_or(VerifyError::UnsupportedKey)
+                .and_then(|key| key.check())
+                .map_err(ConfigError::Key)?;
+        }
+        let is_authority = config.authorities.contains_peer(&own);
+        let mut random = Random::new(&seed);
+        let mut session = Session::default();
+        session.0.copy_from_slice(&random.next().to_le_bytes()[..4]);
+        let incarnation = random.next().to_le_bytes();
+        let capacity = usize::try_from(config.capacity).unwrap_or(usize::MAX);
+        Ok(NodeEventTracker {
+            ledger: Ledger::new(config.network.clone(), config.authorities.clone(), capacity, keys),
+            authority: is_authority.then(|| {
+                CentralAuthority::new(
+                    config.admission,
+                    LEASE_INTERVALS * config.interval_ms,
+                    GRACE_INTERVALS * config.interval_ms,
+                )
+            }),
+            peers: Peers::new(),
+            home: Home::default(),
+            random,
+            session,
+            incarnation,
+            heard: heapless::Vec::new(),
+            in_touch: InTouch::default(),
+            last_ms: 0,
+            next_repair_ms: u64::MAX,
+            next_own_renewal_ms: u64::MAX,
+            header_written: false,
+            epoch_written: None,
+            alive_written: 0,
+            journal: ChangeReader::default(),
+            journal_growth: 0,
+            publications: ChangeReader::default(),
+            events: ChangeReader::default(),
+            notices: Deque::new(),
+            claims: 0,
+            claims_since_ms: 0,
+            started: false,
+            config,
+        })
+    }
+
+    /// Takes back a frame of this node's journal, before [`NodeEventTracker::start`]. Their order
+    /// does not matter and repeating one changes nothing.
+    pub fn recover(&mut self, frame: &Frame<'_>) -> Result<(), RecoverError> {
+        debug_assert!(!self.started, "a journal is replayed before the start");
+        match frame {
+            Frame::Header { format, peer_id, network } => {
+                if *format != JOURNAL_FORMAT {
+                    return Err(RecoverError::Format);
+                }
+                if *peer_id != self.ledger.own().as_bytes() {
+                    return Err(RecoverError::ForeignPeer);
+                }
+                if *network != self.config.network.as_str() {
+                    return Err(RecoverError::ForeignNetwork);
+                }
+                self.header_written = true;
+            }
+            Frame::Epoch(epoch) => self.ledger.note_epoch(*epoch),
+            Frame::Statement(bytes) => {
+                let statement = Signed::parse(bytes).map_err(RecoverError::Statement)?;
+                self.ledger.recover(&statement).map_err(|Full| RecoverError::Full)?;
+            }
+            Frame::Alive(unix_s) => {
+                if let Some(authority) = &mut self.authority {
+                    authority.note_alive(*unix_s);
+                }
+            }
+            Frame::Observed { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Begins the run, after the journal was replayed: takes the next epoch, whose frame comes out
+    /// of the journal first.
+    pub fn start(&mut self, now: Now) {
+        self.ledger.normalise_all();
+        // Where nothing is stored the time stands in for the epochs that may have been used.
+        let floor = match self.ledger.epoch() {
+            0 => u32::try_from(now.unix_s).unwrap_or(u32::MAX).min(u32::MAX / 2),
+            _ => 0,
+        };
+        self.ledger.begin_epoch(floor);
+        // What the journal holds is neither written nor reported nor published again.
+        let head = self.ledger.roll.head();
+        self.journal = ChangeReader::from(head, head);
+        self.publications = ChangeReader::from(head, head);
+        self.last_ms = now.mono_ms;
+        self.next_repair_ms = now.mono_ms + self.random.jittered(self.repair_interval_ms());
+        self.next_own_renewal_ms = now.mono_ms;
+        if let Some(authority) = &mut self.authority {
+            authority.resume(&self.ledger, now);
+        }
+        self.refresh_in_touch(now);
+        self.note_reported(now);
+        self.started = true;
+    }
+
+    /// Takes the recovered roll as known to the application: events tell what changes after.
+    fn note_reported(&mut self, now: Now) {
+        let mut reader = ChangeReader::default();
+        while let Some((index, entry)) = reader.peek(&self.ledger.roll) {
+            let seen = outputs::reported(entry.node(), &self.view_context(now));
+            reader.pass(index, entry);
+            self.ledger.roll.entry_mut(index).reported = seen;
+        }
+        let head = self.ledger.roll.head();
+        self.events = ChangeReader::from(head, head);
+    }
+
+    fn repair_interval_ms(&self) -> u64 {
+        REPAIR_INTERVALS * self.config.interval_ms
+    }
+
+    fn window_ms(&self) -> u64 {
+        LEASE_INTERVALS * self.config.interval_ms
+    }
+
+    fn notify(&mut self, event: Event) {
+        if self.notices.is_full() {
+            self.notices.pop_front();
+            self.ledger.counters.notices_lost += 1;
+        }
+        self.notices.push_back(event).expect("there is room for one more");
+    }
+
+    fn note_finding(&mut self, now: Now, finding: Finding) {
+        match finding {
+            Finding::Equivocation { writer, subject } => {
+                self.notify(Event::Equivocation { writer, subject });
+            }
+            Finding::Claimed => self.claim_identity(now),
+        }
+    }
+
+    /// Somebody spoke in this node's name, an earlier life of its or a clone: speaks up in a later
+    /// epoch, a few times at most.
+    fn claim_identity(&mut self, now: Now) {
+        if now.mono_ms.saturating_sub(self.claims_since_ms) >= CLAIM_PAUSE_MS {
+            self.claims = 0;
+            self.claims_since_ms = now.mono_ms;
+        }
+        self.ledger.begin_epoch(0);
+        self.claims = self.claims.saturating_add(1);
+        match self.claims {
+            0..=CLAIMS_MAX => self.announce_again(now),
+            claims if claims == CLAIMS_MAX + 1 => self.notify(Event::DuplicateIdentity),
+            _ => {}
+        }
+    }
+
+    /// The authorities in touch: those heard directly within one lease window, and those that home
+    /// says it heard.
+    fn refresh_in_touch(&mut self, now: Now) {
+        let window_ms = self.window_ms();
+        let heard = self
+            .heard
+            .iter()
+            .filter(|(_, heard_ms)| now.mono_ms.saturating_sub(*heard_ms) < window_ms)
+            .map(|(hint, _)| *hint);
+        let own = self.authority.is_some().then(|| self.ledger.own_hint());
+        let mut in_touch: InTouch = heard.chain(own).collect();
+        if self.home.heard_within(now, window_ms) {
+            self.home.says_in_touch().iter().for_each(|hint| in_touch.insert(*hint));
+        }
+        if in_touch == self.in_touch {
+            return;
+        }
+        for (hint, peer) in self.config.authorities.clone().iter() {
+            match (self.in_touch.contains(hint), in_touch.contains(hint)) {
+                (false, true) => self.notify(Event::AuthorityInTouch { peer: *peer }),
+                (true, false) => self.notify(Event::AuthorityLost { peer: *peer }),
+                _ => {}
+            }
+        }
+        self.in_touch = in_touch;
+        // Every node's presence may read differently now.
+        self.events = ChangeReader::default();
+    }
+
+    fn note_heard(&mut self, now: Now, peer: &PeerId) {
+        let hint = peer.hint();
+        if !self.config.authorities.contains_peer(peer) {
+            return;
+        }
+        match self.heard.iter_mut().find(|(heard, _)| *heard == hint) {
+            Some((_, heard_ms)) => *heard_ms = now.mono_ms,
+            None => self
+                .heard
+                .push((hint, now.mono_ms))
+                .expect("there are no more authorities than are configured"),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What a node wants done: drained after every input, in the order journal, publication, request,
+//! event.
+
+use super::NodeEventTracker;
+use crate::{
+    event::Event,
+    journal::{self, Frame, JOURNAL_FORMAT},
+    key::{Signer, Verifier},
+    limits::{GOSSIP_SIZE_MAX, RESPONSE_SIZE_MAX},
+    message::{self, Page, Renew, Request, SyncRequest},
+    node_data::NodeData,
+    peer_id::PeerId,
+    roll::Reported,
+    statement::{Intent, Kind, Standing},
+    storage::{Buffer, Storage},
+    time::Now,
+    version::Version,
+    view::{Context, Here},
+};
+
+/// How often an authority writes down that it is here, in seconds.
+const ALIVE_SECONDS: u64 = 60;
+
+/// A frame to append to the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalFrame {
+    /// How many bytes of the buffer it takes.
+    pub len: usize,
+    /// Its number, for [`NodeEventTracker::handle_journal_synced`].
+    pub position: u64,
+    /// Whether something waits for it to be durable.
+    pub must_sync: bool,
+}
+
+/// A request to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutgoingRequest {
+    /// To whom.
+    pub to: PeerId,
+    /// How many bytes of the buffer it takes.
+    pub len: usize,
+}
+
+impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
+    /// Writes the next frame of the journal into `out`, checksum and delimiter included;
+    /// [`FRAME_SIZE_MAX`](crate::limits::FRAME_SIZE_MAX) bytes always suffice.
+    pub fn poll_journal(&mut self, out: &mut [u8]) -> Option<JournalFrame> {
+        if !self.header_written {
+            let peer_id = *self.ledger.own();
+            let network = self.config.network.clone();
+            let frame = Frame::Header {
+                format: JOURNAL_FORMAT,
+                peer_id: peer_id.as_bytes(),
+                network: network.as_str(),
+            };
+            let len = journal::encode(&frame, out).ok()?;
+            self.header_written = true;
+            return Some(self.frame(len, true));
+        }
+        let epoch = self.ledger.epoch();
+        if self.started && self.epoch_written != Some(epoch) {
+            let len = journal::encode(&Frame::Epoch(epoch), out).ok()?;
+            self.epoch_written = Some(epoch);
+            let frame = self.frame(len, true);
+            self.ledger.durability.epoch_written(frame.position);
+            return Some(frame);
+        }
+        if let Some(alive) = self.alive_due() {
+            let len = journal::encode(&Frame::Alive(alive), out).ok()?;
+            self.alive_written = alive;
+            return Some(self.frame(len, false));
+        }
+        let own = self.ledger.own_hint();
+        let mut reader = self.journal;
+        let next = reader.next_statement(&self.ledger.roll, u64::MAX).map(|(_, held)| {
+            let statement = held.statement;
+            let must_sync = statement.writer() == own && statement.kind() != Kind::Announcement;
+            (journal::encode(&Frame::Statement(statement.wire()), out), must_sync)
+        });
+        match next {
+            Some((len, must_sync)) => {
+                let len = len.ok()?;
+                self.journal = reader;
+                Some(self.frame(len, must_sync))
+            }
+            None => {
+                self.journal = reader;
+                self.ledger.durability.drained(self.ledger.roll.head());
+                None
+            }
+        }
+    }
+
+    fn frame(&mut self, len: usize, must_sync: bool) -> JournalFrame {
+        self.journal_growth += len as u64;
+        let live = self.ledger.roll.size() + 1024;
+        if self.journal_growth > (4 * live).max(self.config.compaction_floor) {
+            self.journal_growth = 0;
+            self.notify(Event::CompactionDue);
+        }
+        JournalFrame { len, position: self.ledger.durability.next_position(), must_sync }
+    }
+
+    fn alive_due(&self) -> Option<u64> {
+        let alive = self.authority.as_ref()?.alive_unix();
+        (self.started && alive.saturating_sub(self.alive_written) >= ALIVE_SECONDS).then_some(alive)
+    }
+
+    /// Writes a whole compacted journal to `out`; says its size in bytes. Frames given out before
+    /// it are in it, those given out after it belong behind it.
+    pub fn snapshot<W: embedded_io::Write>(&self, out: &mut W) -> Result<u64, W::Error> {
+        let header = Frame::Header {
+            format: JOURNAL_FORMAT,
+            peer_id: self.ledger.own().as_bytes(),
+            network: self.config.network.as_str(),
+        };
+        let mut size = journal::write(&header, out)?;
+        size += journal::write(&Frame::Epoch(self.ledger.epoch()), out)?;
+        if let Some(authority) = &self.authority {
+            size += journal::write(&Frame::Alive(authority.alive_unix()), out)?;
+        }
+        for node in self.ledger.roll.iter() {
+            for held in node.statements() {
+                size += journal::write(&Frame::Statement(held.statement.wire()), out)?;
+            }
+        }
+        Ok(size)
+    }
+
+    /// Writes the next gossip message into `out`: own statements that are durable, each presence
+    /// with the announcement that it vouches for.
+    pub fn poll_publication(&mut self, out: &mut [u8]) -> Option<usize> {
+        if !self.ledger.durability.epoch_durable() {
+            return None;
+        }
+        let own = self.ledger.own_hint();
+        let visible = self.ledger.durability.visible(self.ledger.roll.head());
+        let bound = out.len().min(GOSSIP_SIZE_MAX);
+        let (format, body) = out[..bound].split_first_mut()?;
+        *format = message::FORMAT;
+        let mut page = Page::new(body);
+        let mut reader = self.publications;
+        loop {
+            let before = (reader, page.used());
+            let Some((entry, held)) = reader.next_statement(&self.ledger.roll, visible) else {
+                break;
+            };
+            let statement = held.statement;
+            if statement.writer() != own {
+                continue;
+            }
+            let mut fits = page.push(statement.wire());
+            if statement.kind() == Kind::Presence
+                && let Some(announcement) = entry.node().announcement()
+            {
+                fits &= announcement.writer() == own || page.push(announcement.wire());
+            }
+            if !fits {
+                debug_assert!(before.1 > 0, "a presence and an announcement fit one message");
+                reader = before.0;
+                page.truncate(before.1);
+                break;
+            }
+        }
+        self.publications = reader;
+        let size = page.used();
+        if size == 0 {
+            return None;
+        }
+        self.ledger.counters.gossip_sent += 1;
+        Some(1 + size)
+    }
+
+    /// Writes the next request into `out`. Its answer comes back by
+    /// [`NodeEventTracker::handle_response`] or
+    /// [`NodeEventTracker::handle_request_failed`].
+    pub fn poll_request(&mut self, now: Now, out: &mut [u8]) -> Option<OutgoingRequest> {
+        if !self.ledger.durability.epoch_durable() {
+            return None;
+        }
+        let hello_due = self.peers.next_due(now.mono_ms).is_some();
+        if !hello_due {
+            return None;
+        }
+        let hello = self.hello();
+        let home = self.home_target();
+        let announced = self.ledger.announced();
+        let session = self.session;
+        let peer = self.peers.next_due(now.mono_ms)?;
+        let to = peer.peer_id;
+        let announcement = self.ledger.announcement();
+        let leaving = announcement
+            .and_then(|signed| signed.read())
+            .is_some_and(|said| said.intent == Intent::LEAVING);
+        let renews = home == Some(to.hint()) && announcement.is_some() && !leaving;
+        let statements = match announcement {
+            Some(signed) if peer.acknowledged < announced => signed.wire(),
+            _ => &[],
+        };
+        let fields = SyncRequest {
+            hello,
+            cursor: peer.cursor,
+            size_max: u32::try_from(RESPONSE_SIZE_MAX).unwrap_or(u32::MAX),
+            renew: renews.then_some(Renew { session, announced }),
+            observations: None,
+            statements,
+        };
+        let len = message::encode(&Request::Sync(fields), out)?;
+        peer.asked_ms = Some(now.mono_ms);
+        self.ledger.counters.requests_sent += 1;
+        Some(OutgoingRequest { to, len })
+    }
+
+    /// The next thing to tell the application. Several changes of a node between two drains are
+    /// told as what they come to.
+    pub fn poll_event(&mut self, now: Now) -> Option<Event> {
+        if let Some(notice) = self.notices.pop_front() {
+            return Some(notice);
+        }
+        if let Some(peer) = self.ledger.pool.next_unreported() {
+            return Some(Event::Pending { peer });
+        }
+        let mut reader = self.events;
+        loop {
+            let Some((index, entry)) = reader.peek(&self.ledger.roll) else {
+                reader.complete();
+                self.events = reader;
+                return None;
+            };
+            let peer = *entry.node().subject();
+            let seen = reported(entry.node(), &self.view_context(now));
+            let mut told = entry.reported;
+            if let Some(event) = next_event(peer, &mut told, &seen) {
+                self.ledger.roll.entry_mut(index).reported = told;
+                self.events = reader;
+                return Some(event);
+            }
+            reader.pass(index, entry);
+            self.ledger.roll.entry_mut(index).reported = seen;
+        }
+    }
+
+    /// When [`NodeEventTracker::handle_timeout`] is to be called, in monotonic milliseconds.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        let window_ms = self.window_ms();
+        let authority = self.authority.as_ref().map(|_| self.next_own_renewal_ms);
+        let out_of_touch = self
+            .heard
+            .iter()
+            .filter(|(hint, _)| self.in_touch.contains(*hint))
+            .map(|(_, heard_ms)| heard_ms + window_ms);
+        [
+            self.peers.next_deadline_ms(),
+            self.authority.as_ref().and_then(|authority| authority.next_lapse_ms()),
+            authority,
+            self.home.deadline_ms(self.home_patience_ms()),
+            self.ledger.pool.next_expiry_ms(),
+            Some(self.next_repair_ms),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(out_of_touch)
+        .min()
+    }
+
+    pub(super) fn view_context(&self, now: Now) -> Context<'_> {
+        Context {
+            authorities: &self.config.authorities,
+            in_touch: &self.in_touch,
+            now_unix: now.unix_s,
+        }
+    }
+}
+
+/// What there is to tell about a node.
+pub(super) fn reported<B: Buffer>(node: &NodeData<B>, context: &Context<'_>) -> Reported {
+    let view = node.view(context);
+    Reported {
+        standing: view.standing.0,
+        grants: view.grants,
+        here: view.here,
+        announcement: view.announcement.map_or(Version::ZERO, |(version, _)| version),
+    }
+}
+
+/// The first difference between what was told and what is seen, as an event; marks it as told.
+fn next_event(peer: PeerId, told: &mut Reported, seen: &Reported) -> Option<Event> {
+    if told.standing != seen.standing {
+        told.standing = seen.standing;
+        let standing = Standing(seen.standing);
+        return Some(match standing {
+            Standing::BANNED => Event::Banned { peer },
+            _ if standing.admits() => Event::Admitted { peer },
+            Standing::PENDING => Event::Pending { peer },
+            _ => Event::Removed { peer },
+        });
+    }
+    if told.grants != seen.grants {
+        told.grants = seen.grants;
+        return Some(Event::GrantsChanged { peer });
+    }
+    if told.here != seen.here {
+        let arrived = told.here != Here::Online && seen.here == Here::Online;
+        told.here = seen.here;
+        if arrived {
+            // Joining tells what the node says of itself too.
+            told.announcement = seen.announcement;
+        }
+        return Some(match seen.here {
+            Here::Online => Event::Joined { peer },
+            Here::Left => Event::Left { peer },
+            Here::Unknown => Event::Unknown { peer },
+        });
+    }
+    if told.announcement != seen.announcement {
+        told.announcement = seen.announcement;
+        return Some(Event::Changed { peer });
+    }
+    None
+}

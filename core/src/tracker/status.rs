@@ -1,0 +1,157 @@
+//! What can be read of a node's state. Nothing here changes anything or waits for anything.
+
+use super::NodeEventTracker;
+use crate::{
+    authorities::{Authorities, InTouch},
+    authority::CentralAuthority,
+    counters::Counters,
+    key::{Signer, Verifier},
+    peer_id::PeerId,
+    roll::Root,
+    statement::{Session, Standing},
+    storage::Storage,
+    time::Now,
+    version::Version,
+    view::{Here, NodeView},
+};
+
+/// What a node is to its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// One of its configured authorities.
+    Authority,
+    /// Any other.
+    Member,
+}
+
+/// A node's state in figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// What it is to its network.
+    pub role: Role,
+    /// The authority that it renews its lease with; itself for an authority.
+    pub home: Option<PeerId>,
+    /// It has no home, so nobody vouches that it is here.
+    pub degraded: bool,
+    /// Nodes that belong to the network.
+    pub admitted: u32,
+    /// Of these: nodes that are online.
+    pub online: u32,
+    /// Of these: nodes that left.
+    pub left: u32,
+    /// Of these: nodes of which nobody in touch can say.
+    pub unknown: u32,
+    /// Nodes that wait to be admitted.
+    pub pending: u32,
+    /// Removed nodes.
+    pub removed: u32,
+    /// Banned nodes.
+    pub banned: u32,
+    /// The digest of the roll: equal rolls have equal roots.
+    pub root: Root,
+    /// The size of all statements in the roll, in bytes.
+    pub roll_bytes: u64,
+    /// Sessions that this authority knows to be here.
+    pub leases: u32,
+}
+
+impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
+    /// This node.
+    pub fn peer_id(&self) -> &PeerId {
+        self.ledger.own()
+    }
+
+    /// This run of this node.
+    pub fn session(&self) -> Session {
+        self.session
+    }
+
+    /// The version of its newest announcement.
+    pub fn announced(&self) -> Version {
+        self.ledger.announced()
+    }
+
+    /// The configured authorities.
+    pub fn authorities(&self) -> &Authorities {
+        &self.config.authorities
+    }
+
+    /// The authorities in touch.
+    pub fn in_touch(&self) -> &InTouch {
+        &self.in_touch
+    }
+
+    /// The authority part, if this node is one.
+    pub fn authority(&self) -> Option<&CentralAuthority<S>> {
+        self.authority.as_ref()
+    }
+
+    /// One node, those that wait to be admitted included.
+    pub fn node(&self, now: Now, peer: &PeerId) -> Option<NodeView<'_>> {
+        Some(self.ledger.node(peer)?.view(&self.view_context(now)))
+    }
+
+    /// All nodes in the roll's order, then those that wait to be admitted.
+    pub fn nodes(&self, now: Now) -> impl Iterator<Item = NodeView<'_>> {
+        let roll = self.ledger.roll.iter();
+        roll.chain(self.ledger.pool.iter()).map(move |node| node.view(&self.view_context(now)))
+    }
+
+    /// The digest of the roll: equal rolls have equal roots.
+    pub fn root(&self) -> Root {
+        self.ledger.roll.root()
+    }
+
+    /// How often each thing happened since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.ledger.counters
+    }
+
+    /// Up to which [`Receipt`](crate::Receipt) commands are on disk.
+    pub fn durable(&self) -> u64 {
+        self.ledger.durability.visible(self.ledger.roll.head())
+    }
+
+    /// The state in figures. Looks at every node.
+    pub fn status(&self, now: Now) -> Status {
+        let own = self.ledger.own();
+        let home = match self.authority {
+            Some(_) => Some(*own),
+            None => self.home.current().and_then(|hint| self.authorities().resolve(hint)).copied(),
+        };
+        let mut status = Status {
+            role: if self.authority.is_some() { Role::Authority } else { Role::Member },
+            home,
+            degraded: home.is_none(),
+            admitted: 0,
+            online: 0,
+            left: 0,
+            unknown: 0,
+            pending: 0,
+            removed: 0,
+            banned: 0,
+            root: self.root(),
+            roll_bytes: self.ledger.roll.size(),
+            leases: self
+                .authority
+                .as_ref()
+                .map_or(0, |authority| u32::try_from(authority.lease_count()).unwrap_or(u32::MAX)),
+        };
+        for view in self.nodes(now) {
+            match view.standing {
+                Standing::PENDING => status.pending += 1,
+                Standing::BANNED => status.banned += 1,
+                standing if !standing.admits() => status.removed += 1,
+                _ => {
+                    status.admitted += 1;
+                    match view.here {
+                        Here::Online => status.online += 1,
+                        Here::Left => status.left += 1,
+                        Here::Unknown => status.unknown += 1,
+                    }
+                }
+            }
+        }
+        status
+    }
+}

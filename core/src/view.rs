@@ -1,0 +1,277 @@
+//! What an application sees of a node: a fold of its statements, computed and never stored, so
+//! that changing the fold needs no migration.
+//!
+//! The fold is a pure function of the statements, the authorities, which of them are in touch, and
+//! the time (which only measures the running session).
+
+use crate::{
+    authorities::{Authorities, InTouch},
+    node_data::NodeData,
+    peer_id::PeerId,
+    statement::{
+        Announcement, Grant, Grants, Intent, Presence, PresenceState, Register, RegisterId,
+        Session, Signed, Standing,
+    },
+    storage::Buffer,
+    version::Version,
+};
+
+/// What the fold depends on besides the statements.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The configured authorities: statements of others count for nothing.
+    pub authorities: &'a Authorities,
+    /// Those of them that are in touch.
+    pub in_touch: &'a InTouch,
+    /// The time in unix seconds, for the length of the running session.
+    pub now_unix: u64,
+}
+
+/// Whether a node is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Here {
+    /// Its home, which is in touch, holds its lease; or it is an authority in touch.
+    Online,
+    /// It said that it leaves, or its home says that it left.
+    Left,
+    /// Nobody in touch can say.
+    Unknown,
+}
+
+/// What an application sees of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeView<'a> {
+    /// The node.
+    pub peer_id: PeerId,
+    /// What it says of itself, with its version.
+    pub announcement: Option<(Version, Announcement<'a>)>,
+    /// Whether it belongs to the network.
+    pub standing: Standing,
+    /// What it was granted.
+    pub grants: Grants,
+    /// Whether it is here now.
+    pub here: Here,
+    /// What was last known of it, `Unknown` where nothing was.
+    pub last_known: Here,
+    /// The authority that it names as its home.
+    pub home: Option<PeerId>,
+    /// When it first joined, in unix seconds.
+    pub first_joined: Option<u64>,
+    /// When it last joined.
+    pub last_joined: Option<u64>,
+    /// When it last left.
+    pub last_left: Option<u64>,
+    /// The newest time of issue in its statements: shown, never compared.
+    pub last_updated: Option<u64>,
+    /// How long the running session lasts, in seconds; 0 unless online.
+    pub uptime: u64,
+    /// The sum of its sessions at all authorities, imported history included, in seconds.
+    pub accumulated_uptime: u64,
+}
+
+impl NodeView<'_> {
+    /// Online, or last known online while nobody in touch can say.
+    pub fn is_active(&self) -> bool {
+        self.standing.admits()
+            && (self.here == Here::Online
+                || (self.here == Here::Unknown && self.last_known == Here::Online))
+    }
+
+    /// The session that it announced.
+    pub fn session(&self) -> Option<Session> {
+        self.announcement.as_ref().map(|(_, announcement)| announcement.session)
+    }
+}
+
+impl<B: Buffer> NodeData<B> {
+    /// Whether some configured authority has a presence or a decision about the node.
+    pub fn is_vouched(&self, authorities: &Authorities) -> bool {
+        self.presences().any(|presence| authorities.contains(presence.writer()))
+            || self.decisions().any(|decision| authorities.contains(decision.writer()))
+    }
+
+    /// The greatest stamp in any configured authority's decision.
+    pub fn stamp_max(&self, authorities: &Authorities) -> u32 {
+        self.decisions()
+            .filter(|decision| authorities.contains(decision.writer()))
+            .filter_map(|decision| decision.read())
+            .map(|decision| decision.stamp_max())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// One register folded over the decisions of the configured authorities: the greatest stamp,
+    /// then the more restrictive value, then the greater peer id.
+    pub fn register(&self, id: RegisterId, authorities: &Authorities) -> Option<Register> {
+        self.decisions()
+            .filter_map(|signed| {
+                let writer = authorities.resolve(signed.writer())?;
+                let decision = signed.read()?;
+                let rank = |register: &Register| {
+                    (register.stamp, register.id.restriction(register.value), *writer)
+                };
+                let decided = decision.registers.into_iter().filter(|register| register.id == id);
+                decided.map(|register| (rank(&register), register)).max_by_key(|(rank, _)| *rank)
+            })
+            .max_by_key(|(rank, _)| *rank)
+            .map(|(_, register)| register)
+    }
+
+    /// Whether the node belongs to the network. A node that is vouched for without a decision is
+    /// admitted: an authority signs a presence only for a node that it admits.
+    pub fn standing(&self, authorities: &Authorities) -> Standing {
+        match self.register(RegisterId::STANDING, authorities) {
+            Some(register) => Standing(register.value),
+            None if self.is_vouched(authorities) => Standing::ADMITTED,
+            None => Standing::PENDING,
+        }
+    }
+
+    /// What the node was granted.
+    pub fn grants(&self, authorities: &Authorities) -> Grants {
+        let mut grants = Grants::default();
+        for grant in Grant::all() {
+            if self.register(grant.register(), authorities).is_some_and(|held| held.value != 0) {
+                grants.insert(grant);
+            }
+        }
+        grants
+    }
+
+    /// Folds the statements into what an application sees.
+    pub fn view(&self, context: &Context<'_>) -> NodeView<'_> {
+        let authorities = context.authorities;
+        let standing = self.standing(authorities);
+        let announcement = self
+            .announcement()
+            .filter(|_| standing.admits() || standing == Standing::PENDING)
+            .and_then(|signed| Some((signed.version(), signed.read()?)));
+        let slot = announcement.as_ref().and_then(|(_, announcement)| {
+            self.presence(announcement.home).filter(|_| authorities.contains(announcement.home))
+        });
+        let history = History::of(self, authorities);
+        let (here, last_known) = match &announcement {
+            Some((version, announcement)) => {
+                let slot = slot.and_then(|signed| signed.read());
+                fold_presence(*version, announcement, slot.as_ref(), context, self.subject())
+            }
+            None => (Here::Unknown, history.last_known),
+        };
+        let uptime = match (here, slot.and_then(|signed| signed.read())) {
+            (Here::Online, Some(presence)) if presence.state == PresenceState::ONLINE => {
+                context.now_unix.saturating_sub(presence.joined)
+            }
+            _ => 0,
+        };
+        let announced_at = announcement.as_ref().map(|(_, announcement)| announcement.issued_at);
+        NodeView {
+            peer_id: *self.subject(),
+            standing,
+            grants: self.grants(authorities),
+            here,
+            last_known,
+            home: announcement
+                .as_ref()
+                .and_then(|(_, announcement)| authorities.resolve(announcement.home))
+                .copied(),
+            first_joined: history.first_joined,
+            last_joined: history.last_joined,
+            last_left: history.last_left,
+            last_updated: announced_at.max(history.last_issued),
+            uptime,
+            accumulated_uptime: history.uptime.saturating_add(uptime),
+            announcement,
+        }
+    }
+}
+
+/// Whether a node is here, and what was last known of it.
+///
+/// Only the slot of the announced home speaks, about the announced session, and while that home is
+/// in touch. So nobody but home may say that a node left, and there is no takeover to get wrong.
+fn fold_presence(
+    version: Version,
+    announcement: &Announcement<'_>,
+    slot: Option<&Presence>,
+    context: &Context<'_>,
+    subject: &PeerId,
+) -> (Here, Here) {
+    if announcement.intent == Intent::LEAVING {
+        return (Here::Left, Here::Left);
+    }
+    if context.in_touch.contains(subject.hint()) {
+        return (Here::Online, Here::Online);
+    }
+    let Some(slot) = slot else {
+        return (Here::Unknown, Here::Unknown);
+    };
+    let home_in_touch = context.in_touch.contains(announcement.home);
+    match slot.state {
+        // The session that home knows has ended, or home knows none of this one yet.
+        PresenceState::ONLINE if slot.session != announcement.session => {
+            (Here::Unknown, Here::Online)
+        }
+        PresenceState::LEFT if slot.session != announcement.session => (Here::Unknown, Here::Left),
+        PresenceState::ONLINE if home_in_touch => (Here::Online, Here::Online),
+        PresenceState::ONLINE => (Here::Unknown, Here::Online),
+        // Refuted: the node announced again after home had called it left.
+        PresenceState::LEFT if slot.rests_on < version => (Here::Unknown, Here::Online),
+        PresenceState::LEFT if home_in_touch => (Here::Left, Here::Left),
+        PresenceState::LEFT => (Here::Unknown, Here::Left),
+        _ => (Here::Unknown, Here::Unknown),
+    }
+}
+
+/// What the presences of all authorities say together about the past.
+struct History {
+    first_joined: Option<u64>,
+    last_joined: Option<u64>,
+    last_left: Option<u64>,
+    last_issued: Option<u64>,
+    last_known: Here,
+    uptime: u64,
+}
+
+impl History {
+    fn of<B: Buffer>(node: &NodeData<B>, authorities: &Authorities) -> History {
+        let mut history = History {
+            first_joined: None,
+            last_joined: None,
+            last_left: None,
+            last_issued: None,
+            last_known: Here::Unknown,
+            uptime: 0,
+        };
+        let some = |time: u64| (time != 0).then_some(time);
+        let earlier = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let mut imported_uptime = 0;
+        let counted = |signed: &Signed<'_, Presence>| authorities.contains(signed.writer());
+        for presence in node.presences().filter(counted).filter_map(|signed| signed.read()) {
+            history.first_joined = earlier(history.first_joined, some(presence.first_joined));
+            history.last_joined = history.last_joined.max(some(presence.joined));
+            history.last_left = history.last_left.max(some(presence.left));
+            history.last_issued = history.last_issued.max(some(presence.issued_at));
+            history.uptime = history.uptime.saturating_add(presence.uptime);
+            if let Some(imported) = presence.imported {
+                history.first_joined = earlier(history.first_joined, some(imported.first_joined));
+                imported_uptime = imported.uptime.max(imported_uptime);
+            }
+            match presence.state {
+                PresenceState::ONLINE => history.last_known = Here::Online,
+                PresenceState::LEFT if history.last_known == Here::Unknown => {
+                    history.last_known = Here::Left;
+                }
+                _ => {}
+            }
+        }
+        for decision in node.decisions().filter(|signed| authorities.contains(signed.writer())) {
+            let issued_at = decision.read().map_or(0, |decision| decision.issued_at);
+            history.last_issued = history.last_issued.max(some(issued_at));
+        }
+        history.uptime = history.uptime.saturating_add(imported_uptime);
+        history
+    }
+}
