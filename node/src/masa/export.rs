@@ -56,7 +56,14 @@ pub(crate) fn export(nodes: impl IntoIterator<Item = ExportNode>) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn record(node: ExportNode) -> MasaRecord {
+fn record(mut node: ExportNode) -> MasaRecord {
+    // The Go network writes addresses without the peer id that they lead to.
+    let suffix = format!("/p2p/{}", node.peer_id);
+    for address in &mut node.multiaddrs {
+        if let Some(size) = address.strip_suffix(&suffix).map(str::len) {
+            address.truncate(size);
+        }
+    }
     let can = |name: &str| node.capabilities.iter().any(|capability| capability == name);
     let (is_twitter_scraper, is_web_scraper) = (can("twitter-scraper"), can("web-scraper"));
     let uptime = nanos_from_seconds(node.uptime_seconds);
@@ -132,6 +139,13 @@ mod tests {
         let expected = include_str!("../../testdata/masa/export.json");
         let written = export([staked(), other()]);
         assert_eq!(String::from_utf8(written).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn addresses_are_written_without_the_peer_id() {
+        let mut node = staked();
+        node.multiaddrs[1].push_str(&format!("/p2p/{STAKED}"));
+        assert_eq!(export([node]), export([staked()]));
     }
 
     #[test]
