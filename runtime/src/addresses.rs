@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
-use rollbook_core::{ADDRESS_SIZE_MAX, ADDRESSES_MAX, PeerId};
+use rollbook_core::{
+    PeerId,
+    limits::{ADDRESS_SIZE_MAX, ADDRESSES_MAX},
+};
 
 /// The peer id as the core has it; `None` if its form is not supported.
 pub(crate) fn core_peer_id(peer: &libp2p::PeerId) -> Option<PeerId> {
@@ -51,6 +54,11 @@ pub(crate) fn to_announce(
     let mut sorted: Vec<&Multiaddr> = beyond.into_iter().collect();
     sorted.sort_by_key(|address| ip(address).is_some_and(is_private));
     bounded(sorted.into_iter().cloned())
+}
+
+/// Whether an address can be that of another node.
+pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
+    !address.is_empty() && !ip(address).is_some_and(|ip| ip.is_unspecified() || ip.is_multicast())
 }
 
 /// The first eight addresses that fit an announcement, without a peer id.

@@ -7,7 +7,7 @@ use std::io;
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use libp2p::{StreamProtocol, request_response};
-use rollbook_core::{REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX};
+use rollbook_core::limits::{REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX};
 
 /// Reads and writes whole messages of bounded size.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,11 +1,10 @@
 //! What handles ask of the driver.
 
-use rollbook_core::PeerId;
+use rollbook_core::{Grant, PeerId};
 use tokio::sync::oneshot;
 
 use crate::{
     error::CommandError,
-    grants::GrantId,
     handle::AnnouncementChange,
     import::{ImportOptions, ImportRecord, ImportReport},
 };
@@ -28,6 +27,6 @@ pub(crate) enum Operation {
     Admit,
     Ban,
     Remove,
-    Grant(GrantId),
-    Revoke(GrantId),
+    Grant(Grant),
+    Revoke(Grant),
 }

@@ -167,26 +167,6 @@ impl Dialler {
         idle.min()
     }
 
-    /// Chooses `count` of `candidates`, each with the same chance.
-    pub(crate) fn choose<T>(
-        &mut self,
-        candidates: impl Iterator<Item = T>,
-        count: usize,
-    ) -> Vec<T> {
-        let mut chosen: Vec<T> = Vec::with_capacity(count);
-        for (seen, candidate) in (1u64..).zip(candidates) {
-            if chosen.len() < count {
-                chosen.push(candidate);
-                continue;
-            }
-            let place = usize::try_from(self.random.below(seen)).unwrap_or(usize::MAX);
-            if let Some(slot) = chosen.get_mut(place) {
-                *slot = candidate;
-            }
-        }
-        chosen
-    }
-
     fn backoff(&self, peer: &PeerId) -> Backoff {
         match self.authorities.contains_key(peer) {
             true => self.authority_backoff,
@@ -289,18 +269,5 @@ mod tests {
         }
         assert!(dialler.peers.len() <= REMEMBERED_MAX);
         assert!(!dialler.may_dial_peer(&peer(1), u64::MAX));
-    }
-
-    #[test]
-    fn every_candidate_is_chosen_now_and_then() {
-        let mut dialler = dialler(&[]);
-        let mut counts = [0u32; 10];
-        for _ in 0..1_000 {
-            for chosen in dialler.choose(0..10, 3) {
-                counts[chosen] += 1;
-            }
-        }
-        assert!(counts.iter().all(|count| (200..400).contains(count)), "{counts:?}");
-        assert_eq!(dialler.choose(0..2, 3), [0, 1]);
     }
 }

@@ -151,6 +151,9 @@ pub enum RunError {
     /// A fault in this software.
     #[error("the node ended by a fault of its own: {0}")]
     Panicked(String),
+    /// The tokio runtime that the node ran on was shut down before the node.
+    #[error("the node was cut off: its runtime ended before it")]
+    Aborted,
     /// The last writes did not reach the disk. Nothing that was acknowledged is lost.
     #[error("the node ended, and its last changes are not on disk: {0}")]
     Disk(String),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use libp2p::Multiaddr;
-use rollbook_core::{ADDRESSES_MAX, PeerId};
+use rollbook_core::{PeerId, limits::ADDRESSES_MAX};
 use tracing::warn;
 
 use crate::{addresses::split_peer_id, files};
@@ -45,6 +45,11 @@ impl Hints {
         let addresses: Vec<Multiaddr> =
             addresses.iter().filter_map(|text| text.parse().ok()).collect();
         self.insert(peer, addresses)
+    }
+
+    /// The addresses of one node.
+    pub(crate) fn of(&self, peer: &PeerId) -> &[Multiaddr] {
+        self.0.get(peer).map_or(&[], Vec::as_slice)
     }
 
     /// The nodes with hints.

@@ -177,7 +177,7 @@ impl<R: io::Read> embedded_io::Read for Std<R> {
 
 #[cfg(test)]
 mod tests {
-    use rollbook_core::{FRAME_SIZE_MAX, journal};
+    use rollbook_core::{journal, limits::FRAME_SIZE_MAX};
 
     use super::*;
 

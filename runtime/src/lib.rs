@@ -1,6 +1,17 @@
 //! The roll of a peer-to-peer network on tokio and libp2p.
 
 mod command;
+mod addresses;
+mod clock;
+mod codec;
+mod dial;
+mod disk;
+mod driver;
+mod hints;
+mod journal_file;
+mod journal_writer;
+mod network;
+mod random;
 mod error;
 mod event_log;
 mod files;
@@ -10,6 +21,7 @@ mod identity;
 mod import;
 mod lock;
 mod node;
+mod resolve;
 mod shared;
 mod start;
 mod status;

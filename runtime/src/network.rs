@@ -22,7 +22,7 @@ use libp2p::{
     },
     tcp, yamux,
 };
-use rollbook_core::{GOSSIP_SIZE_MAX, PeerId};
+use rollbook_core::{PeerId, limits::GOSSIP_SIZE_MAX};
 use tracing::{debug, trace, warn};
 
 use crate::{

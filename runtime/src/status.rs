@@ -18,6 +18,15 @@ pub enum Role {
     Member,
 }
 
+impl From<rollbook_core::Role> for Role {
+    fn from(role: rollbook_core::Role) -> Role {
+        match role {
+            rollbook_core::Role::Authority => Role::Authority,
+            rollbook_core::Role::Member => Role::Member,
+        }
+    }
+}
+
 /// One configured authority, as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,6 +56,20 @@ pub struct NodeCounts {
     pub removed: u64,
     /// Banned nodes.
     pub banned: u64,
+}
+
+impl From<&rollbook_core::Status> for NodeCounts {
+    fn from(status: &rollbook_core::Status) -> NodeCounts {
+        NodeCounts {
+            total: status.admitted.into(),
+            online: status.online.into(),
+            left: status.left.into(),
+            unknown: status.unknown.into(),
+            pending: status.pending.into(),
+            removed: status.removed.into(),
+            banned: status.banned.into(),
+        }
+    }
 }
 
 /// The state of one node, as `NodeHandle::status` returns it.

@@ -1,10 +1,10 @@
 //! The record of one node that an application reads.
 
 use libp2p::Multiaddr;
-use rollbook_core::PeerId;
+use rollbook_core::{EthAddress, Here, PeerId};
 use serde::{Deserialize, Serialize};
 
-use crate::text;
+use crate::{grants::GrantNames, text};
 
 /// Whether a node belongs to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,18 @@ pub enum Standing {
     Banned,
     /// An authority's operator removed it.
     Removed,
+}
+
+impl Standing {
+    fn of(standing: rollbook_core::Standing) -> Standing {
+        match standing {
+            // Codes that this version does not know still say whether they admit.
+            standing if standing.admits() => Standing::Admitted,
+            rollbook_core::Standing::PENDING => Standing::Pending,
+            rollbook_core::Standing::BANNED => Standing::Banned,
+            _ => Standing::Removed,
+        }
+    }
 }
 
 /// Whether a node is here.
@@ -82,6 +94,49 @@ pub struct NodeView {
     pub seq: Option<u32>,
 }
 
+impl NodeView {
+    /// What the core sees, in the application's terms.
+    pub(crate) fn of(seen: &rollbook_core::NodeView<'_>, names: &GrantNames) -> NodeView {
+        let (version, announcement) = seen.announcement.as_ref().map(|(version, said)| (version, said)).unzip();
+        NodeView {
+            peer_id: seen.peer_id,
+            // Addresses of protocols that are not known here cannot be shown either.
+            multiaddrs: announcement
+                .iter()
+                .flat_map(|announcement| &announcement.addresses)
+                .filter_map(|address| Multiaddr::try_from(address.to_vec()).ok())
+                .collect(),
+            agent: announcement.map(|announcement| announcement.agent.to_owned()).unwrap_or_default(),
+            capabilities: announcement
+                .iter()
+                .flat_map(|announcement| &announcement.capabilities)
+                .map(|name| (*name).to_owned())
+                .collect(),
+            standing: Standing::of(seen.standing),
+            is_staked: seen.grants.contains(rollbook_core::Grant::STAKED),
+            is_validator: seen.grants.contains(rollbook_core::Grant::VALIDATOR),
+            grants: names.names(seen.grants),
+            presence: match seen.here {
+                Here::Online => Presence::Online,
+                Here::Left => Presence::Left,
+                Here::Unknown => Presence::Unknown,
+            },
+            is_active: seen.is_active(),
+            home: seen.home,
+            session: seen.session().map(|session| session.to_string()),
+            first_joined: seen.first_joined,
+            last_joined: seen.last_joined,
+            last_left: seen.last_left,
+            last_updated: seen.last_updated,
+            uptime_seconds: seen.uptime,
+            accumulated_uptime_seconds: seen.accumulated_uptime,
+            eth_address: EthAddress::of(&seen.peer_id).map(|address| address.to_string()),
+            epoch: version.map(|version| version.epoch),
+            seq: version.map(|version| version.seq),
+        }
+    }
+}
+
 /// Which nodes `NodeHandle::list` returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -91,4 +146,19 @@ pub struct Filter {
     pub all: bool,
     /// Only nodes that announce this capability.
     pub capability: Option<String>,
+}
+
+impl Filter {
+    /// Whether it selects a node.
+    pub(crate) fn selects(&self, seen: &rollbook_core::NodeView<'_>) -> bool {
+        let standing = Standing::of(seen.standing);
+        let can = |wanted: &String| {
+            seen.announcement
+                .as_ref()
+                .is_some_and(|(_, said)| said.capabilities.contains(&wanted.as_str()))
+        };
+        (self.all || matches!(standing, Standing::Admitted | Standing::Pending))
+            && (!self.online || seen.here == Here::Online)
+            && self.capability.as_ref().is_none_or(can)
+    }
 }
