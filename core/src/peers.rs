@@ -94,7 +94,7 @@ impl<S: Storage> Peers<S> {
 
     /// The peer whose request is due for the longest time.
     pub(crate) fn next_due(&mut self, now_ms: u64) -> Option<&mut Peer> {
-        if self.0.iter().filter(|peer| peer.asked_ms.is_some()).count() >= IN_FLIGHT_MAX {
+        if self.asks_enough() {
             return None;
         }
         self.0
@@ -103,16 +103,23 @@ impl<S: Storage> Peers<S> {
             .min_by_key(|peer| peer.next_sync_ms)
     }
 
-    /// When something about a peer is due: a request, or the end of waiting for an answer.
-    pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
+    /// When something about a peer is due: the end of waiting for an answer or, if requests can be
+    /// sent, the next one.
+    pub(crate) fn next_deadline_ms(&self, can_ask: bool) -> Option<u64> {
+        let can_ask = can_ask && !self.asks_enough();
         self.0
             .iter()
-            .map(|peer| match peer.asked_ms {
-                Some(asked_ms) => asked_ms.saturating_add(ANSWER_MS),
-                None => peer.next_sync_ms,
+            .filter_map(|peer| match peer.asked_ms {
+                Some(asked_ms) => Some(asked_ms.saturating_add(ANSWER_MS)),
+                None if can_ask => Some(peer.next_sync_ms),
+                None => None,
             })
             .min()
             .filter(|deadline| *deadline != NEVER)
+    }
+
+    fn asks_enough(&self) -> bool {
+        self.0.iter().filter(|peer| peer.asked_ms.is_some()).count() >= IN_FLIGHT_MAX
     }
 
     /// A peer whose answer is overdue.

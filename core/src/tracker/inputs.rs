@@ -14,6 +14,7 @@ use crate::{
     peer_id::PeerId,
     peers::NEVER,
     roll::ChangeReader,
+    statement::{Intent, Kind, PresenceState},
     storage::Storage,
     time::Now,
     version::Version,
@@ -446,7 +447,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     break;
                 }
             }
-            let announces = statement.kind() == crate::statement::Kind::Announcement
+            let announces = statement.kind() == Kind::Announcement
                 && matches!(outcome, Taken::Advanced | Taken::Waits);
             if let (true, Some(subject)) = (announces, statement.subject()) {
                 if announcing.is_full() {
@@ -459,7 +460,28 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         for finding in findings {
             self.note_finding(now, finding);
         }
+        if taken.advanced && self.is_called_left() {
+            self.announce_again(now);
+        }
         taken
+    }
+
+    /// Whether home says of this node's newest announcement, which means to be here, that its
+    /// session left. It lives, so it refutes that.
+    fn is_called_left(&self) -> bool {
+        let Some(signed) = self.ledger.announcement() else { return false };
+        let Some(said) = signed.read() else { return false };
+        let slot = self
+            .ledger
+            .roll
+            .get(self.ledger.own())
+            .and_then(|node| node.presence(said.home)?.read());
+        said.intent != Intent::LEAVING
+            && slot.is_some_and(|presence| {
+                presence.state == PresenceState::LEFT
+                    && presence.session == said.session
+                    && presence.rests_on >= signed.version()
+            })
     }
 
     /// An authority looks at what its members announced: a leave, another session, a refutation.

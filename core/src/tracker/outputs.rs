@@ -250,7 +250,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             .filter(|(hint, _)| self.in_touch.contains(*hint))
             .map(|(_, heard_ms)| heard_ms + window_ms);
         [
-            self.peers.next_deadline_ms(),
+            self.peers.next_deadline_ms(self.ledger.durability.epoch_durable()),
             self.authority.as_ref().and_then(|authority| authority.next_lapse_ms()),
             authority,
             self.home.deadline_ms(self.home_patience_ms()),

@@ -1,0 +1,390 @@
+//! A cluster of trackers in virtual time. Messages arrive at once and in order; what goes wrong is
+//! what a test makes go wrong.
+
+use std::collections::BTreeSet;
+
+use rollbook_core::{
+    AnnouncementFields, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
+    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signer, Verdict,
+    journal::{Next, Reader},
+    storage::Storage,
+};
+
+/// The sync interval of every cluster.
+pub(crate) const INTERVAL_MS: u64 = 10_000;
+/// The address that every node announces.
+const ADDRESS: [u8; 8] = [4, 10, 0, 0, 1, 6, 0x1d, 0xe7];
+
+/// The keys and peer id of the test node number `seed`.
+pub(crate) fn keys(seed: u8) -> (Keypair, PeerId) {
+    let keys = Keypair::ed25519([seed; 32]);
+    let peer_id = keys.peer_id();
+    (keys, peer_id)
+}
+
+/// The time `ms` after the start.
+pub(crate) fn at(ms: u64) -> Now {
+    Now { mono_ms: 1_000 + ms, unix_s: 1_790_000_000 + ms / 1000 }
+}
+
+/// Inline storage lives where the tracker does: on a stack that is large enough here.
+pub(crate) fn on_a_large_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test);
+    if let Err(panic) = thread.expect("a thread starts").join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+type Tracker<S> = NodeEventTracker<S, Keypair>;
+
+struct Node<S: Storage> {
+    keys: Keypair,
+    tracker: Option<Box<Tracker<S>>>,
+    journal: Vec<u8>,
+    starts: u8,
+    holds_syncs: bool,
+    position: u64,
+    events: Vec<Event>,
+    recovered_root: Root,
+}
+
+pub(crate) struct Cluster<S: Storage> {
+    config: Config,
+    nodes: Vec<Node<S>>,
+    connections: BTreeSet<(usize, usize)>,
+    ms: u64,
+    gossip: Vec<Vec<u8>>,
+    largest: (usize, usize),
+}
+
+impl<S: Storage> Cluster<S> {
+    /// Authorities first, then members, all connected and started.
+    pub(crate) fn new(authorities: usize, members: usize) -> Cluster<S> {
+        Cluster::with(authorities, members, |_| ())
+    }
+
+    pub(crate) fn with(
+        authorities: usize,
+        members: usize,
+        change: impl FnOnce(&mut Config),
+    ) -> Cluster<S> {
+        let seeds = 1..=u8::try_from(authorities + members).expect("a small cluster");
+        let listed: Vec<PeerId> =
+            seeds.clone().take(authorities).map(|seed| keys(seed).1).collect();
+        let authorities = Authorities::new(&listed).expect("distinct");
+        let mut config = Config::new("test".parse().expect("valid"), authorities);
+        config.interval_ms = INTERVAL_MS;
+        config.capacity = 16;
+        change(&mut config);
+        let mut cluster = Cluster {
+            config,
+            nodes: Vec::new(),
+            connections: BTreeSet::new(),
+            ms: 0,
+            gossip: Vec::new(),
+            largest: (0, 0),
+        };
+        for seed in seeds {
+            cluster.add(keys(seed).0);
+        }
+        cluster.connect_all();
+        cluster
+    }
+
+    fn add(&mut self, keys: Keypair) -> usize {
+        self.nodes.push(Node {
+            keys,
+            tracker: None,
+            journal: Vec::new(),
+            starts: 0,
+            holds_syncs: false,
+            position: 0,
+            events: Vec::new(),
+            recovered_root: Root::default(),
+        });
+        let node = self.nodes.len() - 1;
+        self.start(node);
+        node
+    }
+
+    /// A second machine with the key of `node` and an empty disk.
+    pub(crate) fn add_clone_of(&mut self, node: usize) -> usize {
+        let clone = self.add(self.nodes[node].keys.clone());
+        // Both are connected to everyone, as far as a peer id tells.
+        self.connect_all();
+        self.settle();
+        clone
+    }
+
+    fn start(&mut self, node: usize) {
+        let now = self.now();
+        let place = &mut self.nodes[node];
+        place.starts += 1;
+        let mut seed = [place.starts; 32];
+        seed[0] = u8::try_from(node).expect("a small cluster");
+        let tracker = Tracker::new(self.config.clone(), place.keys.clone(), seed);
+        let mut tracker = Box::new(tracker.expect("a valid configuration"));
+        let mut reader = Reader::new(&place.journal[..]);
+        loop {
+            match reader.next_frame().expect("a slice does not fail") {
+                Next::Frame(frame) => tracker.recover(&frame).expect("own journal"),
+                Next::End => break,
+                damaged => panic!("an undamaged journal reads as {damaged:?}"),
+            }
+        }
+        place.recovered_root = tracker.root();
+        tracker.start(now);
+        let fields = AnnouncementFields {
+            addresses: &[&ADDRESS],
+            agent: "test/1",
+            capabilities: &["worker"],
+            extra: &[],
+        };
+        tracker.announce(now, &fields).expect("bounded");
+        place.tracker = Some(tracker);
+        place.position = 0;
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        at(self.ms)
+    }
+
+    pub(crate) fn peer(&self, node: usize) -> PeerId {
+        self.nodes[node].keys.peer_id()
+    }
+
+    pub(crate) fn tracker(&mut self, node: usize) -> &mut Tracker<S> {
+        self.nodes[node].tracker.as_mut().expect("the node runs")
+    }
+
+    /// The root of the roll that `node` read from its journal at its last start.
+    pub(crate) fn recovered_root(&self, node: usize) -> Root {
+        self.nodes[node].recovered_root
+    }
+
+    pub(crate) fn view(&self, node: usize, of: usize) -> Option<NodeView<'_>> {
+        self.view_of(node, &self.peer(of))
+    }
+
+    pub(crate) fn view_of(&self, node: usize, of: &PeerId) -> Option<NodeView<'_>> {
+        self.nodes[node].tracker.as_ref().expect("the node runs").node(self.now(), of)
+    }
+
+    pub(crate) fn online(&self, node: usize) -> u32 {
+        let tracker = self.nodes[node].tracker.as_ref().expect("the node runs");
+        tracker.status(self.now()).online
+    }
+
+    pub(crate) fn saw(&self, node: usize, event: Event) -> bool {
+        self.nodes[node].events.contains(&event)
+    }
+
+    pub(crate) fn forget_events(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.events.clear());
+    }
+
+    pub(crate) fn gossip_log(&self) -> &[Vec<u8>] {
+        &self.gossip
+    }
+
+    pub(crate) fn forget_sizes(&mut self) {
+        self.largest = (0, 0);
+    }
+
+    /// The sizes of the largest request and the largest response.
+    pub(crate) fn largest_exchange(&self) -> (usize, usize) {
+        self.largest
+    }
+
+    /// Whether what `node` wrote is kept from becoming durable.
+    pub(crate) fn hold_syncs(&mut self, node: usize, hold: bool) {
+        let place = &mut self.nodes[node];
+        place.holds_syncs = hold;
+        if !hold {
+            let position = place.position;
+            self.tracker(node).handle_journal_synced(position);
+        }
+    }
+
+    /// Kills `node`: nobody is told but by the connections that end.
+    pub(crate) fn stop(&mut self, node: usize) {
+        for other in 0..self.nodes.len() {
+            self.disconnect(node, other);
+        }
+        self.nodes[node].tracker = None;
+    }
+
+    pub(crate) fn restart(&mut self, node: usize) {
+        self.start(node);
+        self.connect_all();
+        self.settle();
+    }
+
+    pub(crate) fn crash_and_restart(&mut self, node: usize) {
+        self.stop(node);
+        self.restart(node);
+    }
+
+    pub(crate) fn disconnect(&mut self, one: usize, other: usize) {
+        if self.connections.remove(&(one.min(other), one.max(other))) {
+            let now = self.now();
+            for (node, of) in [(one, other), (other, one)] {
+                let peer = self.peer(of);
+                if let Some(tracker) = &mut self.nodes[node].tracker {
+                    tracker.handle_disconnected(now, &peer);
+                }
+            }
+        }
+    }
+
+    /// Connects every pair of running nodes that is not connected.
+    pub(crate) fn connect_all(&mut self) {
+        let now = self.now();
+        for one in 0..self.nodes.len() {
+            for other in one + 1..self.nodes.len() {
+                let both_run =
+                    self.nodes[one].tracker.is_some() && self.nodes[other].tracker.is_some();
+                if both_run && self.connections.insert((one, other)) {
+                    for (node, of) in [(one, other), (other, one)] {
+                        let peer = self.peer(of);
+                        self.tracker(node).handle_connected(now, &peer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets `ms` pass.
+    pub(crate) fn run(&mut self, ms: u64) {
+        let end = self.ms + ms;
+        loop {
+            self.settle();
+            let deadlines =
+                self.nodes.iter().filter_map(|node| node.tracker.as_ref()?.poll_timeout());
+            let next =
+                deadlines.min().map_or(end, |deadline| deadline.saturating_sub(at(0).mono_ms));
+            if next >= end {
+                self.ms = end;
+                self.settle();
+                return;
+            }
+            // A deadline that stays in the past would stop the time: it passes all the same.
+            self.ms = next.max(self.ms + 1);
+            let now = self.now();
+            for node in &mut self.nodes {
+                if let Some(tracker) = &mut node.tracker {
+                    tracker.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    /// Runs until all running nodes hold the same roll and see each other online.
+    pub(crate) fn run_until_converged(&mut self) {
+        for _ in 0..20 {
+            self.run(INTERVAL_MS);
+            let running: Vec<&Tracker<S>> =
+                self.nodes.iter().filter_map(|node| node.tracker.as_deref()).collect();
+            let root = running[0].root();
+            let now = self.now();
+            let count = running.len();
+            if running.iter().all(|tracker| {
+                tracker.root() == root && usize::try_from(tracker.status(now).online) == Ok(count)
+            }) {
+                return;
+            }
+        }
+        for (number, node) in self.nodes.iter().enumerate() {
+            if let Some(tracker) = &node.tracker {
+                eprintln!(
+                    "{number}: {:?}\n   {:?}",
+                    tracker.status(self.now()),
+                    tracker.counters()
+                );
+            }
+        }
+        panic!("not converged after 20 intervals");
+    }
+
+    /// Drains all outputs until there are none.
+    pub(crate) fn settle(&mut self) {
+        while (0..self.nodes.len()).map(|node| self.drain(node)).fold(false, |a, b| a | b) {}
+    }
+
+    /// Drains the outputs of `node` in the stated order. Says whether there were any.
+    fn drain(&mut self, node: usize) -> bool {
+        let now = self.now();
+        let place = &mut self.nodes[node];
+        let Some(tracker) = &mut place.tracker else { return false };
+        let mut drained = false;
+        let mut frame = [0; MAX_FRAME];
+        while let Some(written) = tracker.poll_journal(&mut frame) {
+            place.journal.extend_from_slice(&frame[..written.len]);
+            place.position = written.position;
+            drained = true;
+        }
+        if !place.holds_syncs {
+            tracker.handle_journal_synced(place.position);
+        }
+        while let Some(event) = tracker.poll_event(now) {
+            place.events.push(event);
+            drained = true;
+        }
+        let mut message = [0; MAX_GOSSIP];
+        let mut messages = Vec::new();
+        while let Some(size) = tracker.poll_publication(&mut message) {
+            messages.push(message[..size].to_vec());
+        }
+        let mut request = [0; MAX_REQUEST];
+        let mut requests = Vec::new();
+        while let Some(sent) = tracker.poll_request(now, &mut request) {
+            requests.push((sent.to, request[..sent.len].to_vec()));
+        }
+        drained |= !messages.is_empty() || !requests.is_empty();
+        for message in messages {
+            self.gossip.push(message.clone());
+            self.flood(node, &message, &mut BTreeSet::from([node]));
+        }
+        for (to, request) in requests {
+            self.exchange(node, &to, &request);
+        }
+        drained
+    }
+
+    /// Passes a message on along connections, as far as it is accepted.
+    fn flood(&mut self, from: usize, message: &[u8], reached: &mut BTreeSet<usize>) {
+        let now = self.now();
+        for to in 0..self.nodes.len() {
+            let connected = self.connections.contains(&(from.min(to), from.max(to)));
+            if !connected || !reached.insert(to) {
+                continue;
+            }
+            let verdict = self.tracker(to).handle_gossip(now, message);
+            assert_ne!(verdict, Verdict::Reject, "honest gossip is never rejected");
+            if verdict == Verdict::Accept {
+                self.flood(to, message, reached);
+            }
+        }
+    }
+
+    fn exchange(&mut self, from: usize, to: &PeerId, request: &[u8]) {
+        let now = self.now();
+        let asking = self.peer(from);
+        let answering = (0..self.nodes.len()).find(|node| {
+            self.peer(*node) == *to
+                && self.connections.contains(&(from.min(*node), from.max(*node)))
+        });
+        let Some(answering) = answering else {
+            return self.tracker(from).handle_request_failed(now, to);
+        };
+        let mut response = vec![0; MAX_RESPONSE];
+        let size = self
+            .tracker(answering)
+            .handle_request(now, &asking, request, &mut response)
+            .expect("an honest request is answered");
+        self.largest = (self.largest.0.max(request.len()), self.largest.1.max(size));
+        self.tracker(from)
+            .handle_response(now, to, &response[..size])
+            .expect("an honest answer is understood");
+    }
+}
