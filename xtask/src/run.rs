@@ -1,10 +1,17 @@
-//! Running other programs, the same way from a terminal and in CI.
+//! Running other programs, the same way from a terminal and in CI (where a command that hangs is killed).
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+/// How long one command may take in CI. The longest takes a few minutes; without a limit, a test
+/// that hangs would use up the time of all others, and nobody would learn which one it was.
+const CI_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
@@ -33,11 +40,37 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line_of(command);
     println!("$ {line}");
-    let status = prepared(command).status().with_context(|| format!("cannot start: {line}"))?;
+    let limit = in_ci().then_some(CI_LIMIT);
+    let status = status(prepared(command), limit);
+    let status = status.with_context(|| format!("cannot run: {line}"))?;
+    let Some(status) = status else {
+        bail!("stopped after {} minutes: {line}", CI_LIMIT.as_secs() / 60);
+    };
     if !status.success() {
         bail!("{status}: {line}");
     }
     Ok(())
+}
+
+/// Waits for a command to end; nothing, if it did not within the limit and was killed.
+fn status(command: &mut Command, limit: Option<Duration>) -> Result<Option<ExitStatus>> {
+    let Some(limit) = limit else {
+        return Ok(Some(command.status()?));
+    };
+    // In a group of its own, so that the tests below cargo end with it. Not so at a terminal:
+    // there Ctrl-C must reach all of them.
+    let mut child = command.process_group(0).spawn()?;
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let group = format!("-{}", child.id());
+    Command::new("kill").args(["-KILL", "--", &group]).status().context("cannot run kill")?;
+    child.wait()?;
+    Ok(None)
 }
 
 /// Runs a command quietly; what it printed, or nothing if it failed or is not there.
@@ -80,6 +113,18 @@ mod tests {
         let mut command = Command::new("/usr/bin/cargo");
         command.args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(line_of(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+    }
+
+    #[test]
+    fn what_hangs_is_killed_with_all_that_it_started() {
+        let limit = Duration::from_millis(200);
+        let start = Instant::now();
+        let mut hanging = Command::new("sh");
+        hanging.args(["-c", "sleep 600 & sleep 600"]);
+        assert_eq!(status(&mut hanging, Some(limit)).expect("a shell"), None);
+        assert!(start.elapsed() < Duration::from_secs(300));
+        let done = status(&mut Command::new("true"), Some(Duration::from_secs(600)));
+        assert!(done.expect("a program").is_some_and(|status| status.success()));
     }
 
     #[test]
