@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn the_core_has_no_runtime_and_no_network() {
         let manifest = "[package]\nname = \"rollbook-core\"\n[dependencies]\n\
-                        tokio = \"1\"\ntokio-stream = \"1\"\nnet.workspace = true\ntokioish = \"1\"";
+                        net.workspace = true\n\
+                        tokio = \"1\"\ntokio-stream = \"1\"\ntokioish = \"1\"";
         assert_eq!(
             verdict(manifest),
             [

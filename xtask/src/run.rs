@@ -1,4 +1,5 @@
-//! Running other programs, the same way from a terminal and in CI (where a command that hangs is killed).
+//! Running other programs, the same way from a terminal and in CI, but for one thing: in CI a
+//! command that hangs is killed.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;

@@ -32,7 +32,9 @@ pub(super) fn printable(text: &str, max: usize) -> String {
 fn shown_char(character: char) -> impl Iterator<Item = char> {
     // Bidirectional overrides reorder what a terminal shows around them.
     let hidden = character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        || ('\u{200b}'..='\u{200f}').contains(&character)
+        || ('\u{2028}'..='\u{202e}').contains(&character)
+        || ('\u{2066}'..='\u{2069}').contains(&character);
     let (plain, escaped) =
         if hidden { (None, Some(character.escape_default())) } else { (Some(character), None) };
     plain.into_iter().chain(escaped.into_iter().flatten())
