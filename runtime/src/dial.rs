@@ -88,8 +88,7 @@ impl Dialler {
         random: Random,
     ) -> Dialler {
         let others = authorities.iter().filter(|peer| **peer != own);
-        let last_ms =
-            patience_ms.clamp(2 * AUTHORITY_BACKOFF.first_ms, AUTHORITY_BACKOFF.last_ms);
+        let last_ms = patience_ms.clamp(2 * AUTHORITY_BACKOFF.first_ms, AUTHORITY_BACKOFF.last_ms);
         Dialler {
             own,
             authorities: others.map(|peer| (*peer, Contact::NEW)).collect(),

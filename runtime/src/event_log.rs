@@ -63,7 +63,10 @@ pub(crate) struct EventLog {
 impl EventLog {
     fn new(kept: VecDeque<NumberedEvent>) -> EventLog {
         let id = kept.back().map_or(0, |event| event.id);
-        EventLog { kept: Mutex::new(kept), newest: watch::Sender::new(Newest { id, closed: false }) }
+        EventLog {
+            kept: Mutex::new(kept),
+            newest: watch::Sender::new(Newest { id, closed: false }),
+        }
     }
 
     /// Says that no event follows.

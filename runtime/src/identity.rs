@@ -1,15 +1,12 @@
-//! The key file: who this node is.
+//! Who this node is: a key, made once and kept.
 //!
 //! Invariants:
-//! - `identity.key` appears whole, readable by its owner only, and on disk before it is used;
 //! - a key that is there is never overwritten;
 //! - a new key and a new, empty journal are made together, the journal first: a key without a
 //!   journal is a node that lost its history.
 
 use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    fmt, fs, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -18,10 +15,11 @@ use libp2p::identity;
 use rollbook_core::{EthAddress, PeerId};
 use serde::{Deserialize, Serialize};
 
-use crate::{files, lock::DirLock};
-
-/// A key file is a few dozen bytes; what is longer is something else.
-const KEY_FILE_SIZE_MAX: u64 = 4096;
+use crate::{
+    files,
+    key_file::{self, io_error},
+    lock::DirLock,
+};
 
 /// The kind of a node's key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +147,7 @@ impl Identity {
     /// Reads the identity in `data_dir`; `None` if there is none. May be called while a node runs.
     pub fn open(data_dir: &Path) -> Result<Option<Identity>, IdentityError> {
         let path = data_dir.join(files::KEY);
-        let Some(bytes) = read_key_file(&path)? else { return Ok(None) };
+        let Some(bytes) = key_file::read(&path)? else { return Ok(None) };
         match Identity::from_protobuf(&bytes) {
             Ok(identity) => Ok(Some(identity)),
             Err(reason) => Err(IdentityError::Content { path, reason }),
@@ -185,8 +183,8 @@ impl Identity {
     /// Takes over a key in hex, as the Go network keeps it (the protobuf form of a libp2p private
     /// key). An identity that is there already stays: the same one is fine, another is an error.
     pub fn take_over(data_dir: &Path, hex_text: &str) -> Result<Identity, IdentityError> {
-        let bytes = hex::decode(hex_text.trim())
-            .map_err(|error| IdentityError::Hex(error.to_string()))?;
+        let bytes =
+            hex::decode(hex_text.trim()).map_err(|error| IdentityError::Hex(error.to_string()))?;
         let identity = Identity::from_protobuf(&bytes).map_err(IdentityError::Hex)?;
         let existing = |found: Identity| match found.peer_id == identity.peer_id {
             true => Ok(found),
@@ -260,11 +258,9 @@ impl Identity {
                 .map_err(|error| IdentityError::Random(error.to_string()))?;
             let network = match key_type {
                 KeyType::Ed25519 => identity::Keypair::ed25519_from_bytes(&mut secret).ok(),
-                KeyType::Secp256k1 => {
-                    identity::secp256k1::SecretKey::try_from_bytes(&mut secret)
-                        .ok()
-                        .map(|secret| identity::secp256k1::Keypair::from(secret).into())
-                }
+                KeyType::Secp256k1 => identity::secp256k1::SecretKey::try_from_bytes(&mut secret)
+                    .ok()
+                    .map(|secret| identity::secp256k1::Keypair::from(secret).into()),
             };
             let identity = network.map(Identity::from_network);
             if let Some(Ok(identity)) = identity {
@@ -274,8 +270,8 @@ impl Identity {
     }
 
     fn from_protobuf(bytes: &[u8]) -> Result<Identity, String> {
-        let network = identity::Keypair::from_protobuf_encoding(bytes)
-            .map_err(|error| error.to_string())?;
+        let network =
+            identity::Keypair::from_protobuf_encoding(bytes).map_err(|error| error.to_string())?;
         Identity::from_network(network)
     }
 
@@ -297,20 +293,17 @@ impl Identity {
             .to_protobuf_encoding()
             .expect("ed25519 and secp256k1 keys have a protobuf form");
         let journal = data_dir.join(files::JOURNAL);
-        create_if_missing(&journal).map_err(|source| io_error(&journal, source))?;
+        key_file::create_if_missing(&journal).map_err(|source| io_error(&journal, source))?;
         let path = data_dir.join(files::KEY);
-        write_key_file(data_dir, &path, &bytes).map_err(|source| io_error(&path, source))
+        key_file::write(data_dir, &bytes).map_err(|source| io_error(&path, source))
     }
 }
 
 /// The same key for the core, which signs statements with it.
 fn core_key(network: &identity::Keypair) -> Result<rollbook_core::Keypair, String> {
     if let Ok(pair) = network.clone().try_into_ed25519() {
-        let secret: [u8; 32] = pair
-            .secret()
-            .as_ref()
-            .try_into()
-            .expect("an ed25519 secret has 32 bytes");
+        let secret: [u8; 32] =
+            pair.secret().as_ref().try_into().expect("an ed25519 secret has 32 bytes");
         return Ok(rollbook_core::Keypair::ed25519(secret));
     }
     let pair = network.clone().try_into_secp256k1().map_err(|error| error.to_string())?;
@@ -326,45 +319,6 @@ fn lock(data_dir: &Path) -> Result<DirLock, IdentityError> {
     }
 }
 
-fn read_key_file(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io_error(path, source)),
-    };
-    if !metadata.is_file() || metadata.len() > KEY_FILE_SIZE_MAX {
-        let reason = "it is not a small file".to_owned();
-        return Err(IdentityError::Content { path: path.to_owned(), reason });
-    }
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(IdentityError::TooOpen { path: path.to_owned(), mode });
-    }
-    fs::read(path).map(Some).map_err(|source| io_error(path, source))
-}
-
-/// Makes an empty file, on disk by name, unless there is one.
-fn create_if_missing(path: &Path) -> io::Result<()> {
-    fs::OpenOptions::new().create(true).append(true).open(path)?.sync_all()
-}
-
-/// Writes a temporary file and renames it, so that a crash leaves a whole key or none.
-fn write_key_file(data_dir: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = data_dir.join(files::KEY_NEW);
-    files::remove_if_there(&temporary)?;
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    // Under the directory's lock, and after a look: nothing is replaced here.
-    fs::rename(&temporary, path)?;
-    files::sync_dir(data_dir)
-}
-
-fn io_error(path: &Path, source: io::Error) -> IdentityError {
-    IdentityError::Io { path: path.to_owned(), source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,10 +326,6 @@ mod tests {
     /// The key of a Go node as its `masa_oracle_key` has it, made from the secret 1.
     const HEX: &str = "08021220\
         0000000000000000000000000000000000000000000000000000000000000001";
-
-    fn set_mode(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
-    }
 
     #[test]
     fn a_new_key_is_read_again() {
@@ -400,33 +350,6 @@ mod tests {
             assert_eq!(core, identity.peer_id());
             let network = identity.network_key().public().to_peer_id();
             assert_eq!(core.as_bytes(), network.to_bytes());
-        }
-    }
-
-    #[test]
-    fn a_key_that_others_can_read_is_refused() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        Identity::open_or_create(dir.path(), None).expect("it is made");
-        let path = dir.path().join(files::KEY);
-        assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
-        set_mode(&path, 0o640);
-        let error = Identity::open(dir.path()).expect_err("others can read it");
-        let chmod = format!("run `chmod 600 {}`", path.display());
-        assert!(error.to_string().ends_with(&chmod), "{error}");
-        set_mode(&path, 0o400);
-        assert!(Identity::open(dir.path()).is_ok());
-    }
-
-    #[test]
-    fn a_file_that_is_no_key_is_refused_and_kept() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let path = dir.path().join(files::KEY);
-        for content in [&b""[..], b"no key", &[0; 5000], &[8, 0, 18, 1, 7]] {
-            fs::write(&path, content).expect("it is written");
-            set_mode(&path, 0o600);
-            let error = Identity::open_or_create(dir.path(), None).expect_err("it is no key");
-            assert!(matches!(error, IdentityError::Content { .. }), "{error}");
-            assert_eq!(fs::read(&path).expect("it is read"), content);
         }
     }
 

@@ -80,8 +80,7 @@ pub(crate) struct Prepared {
 impl ImportRecord {
     /// Checks the record and cuts it to what is possible at `now_s`; the error says what is wrong.
     pub(crate) fn prepare(&self, now_s: u64, options: ImportOptions) -> Result<Prepared, String> {
-        let peer: PeerId =
-            self.peer_id.parse().map_err(|error: PeerIdError| error.to_string())?;
+        let peer: PeerId = self.peer_id.parse().map_err(|error: PeerIdError| error.to_string())?;
         PublicKey::of(&peer)
             .ok_or(VerifyError::UnsupportedKey)
             .and_then(|key| key.check())

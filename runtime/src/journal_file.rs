@@ -16,6 +16,9 @@ use tracing::warn;
 
 use crate::files;
 
+/// A peer id and a network's name, with what is around them.
+const FIRST_FRAME_SIZE_MAX: u64 = 128;
+
 /// What a journal is written to. Tests put a faulty one here.
 pub(crate) trait Medium: Send {
     /// Writes at the end.
@@ -51,9 +54,10 @@ pub(crate) struct Recovered {
 }
 
 impl Recovered {
-    /// Whether the file has content, but none of a journal's.
+    /// Whether the file has content, but none of a journal's: more than a first frame, which says
+    /// whose journal it is, cut short.
     pub(crate) fn is_no_journal(&self) -> bool {
-        self.frames == 0 && self.damaged > 0
+        self.frames == 0 && (self.damaged > 0 || self.torn > FIRST_FRAME_SIZE_MAX)
     }
 }
 
@@ -89,6 +93,10 @@ impl JournalFile {
             .open(&path)?;
         if created {
             files::sync_dir(dir)?;
+        }
+        // A device or a pipe might have no end.
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file").into());
         }
         // A new journal that was not finished: the old one stands.
         files::remove_if_there(&dir.join(files::JOURNAL_NEW))?;
@@ -244,11 +252,13 @@ mod tests {
     #[test]
     fn a_file_of_something_else_is_left_alone() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let content = b"#!/bin/sh\0 this is no journal";
-        fs::write(dir.path().join(files::JOURNAL), content).expect("it is written");
-        let (_, recovered, _) = open(dir.path());
-        assert!(recovered.is_no_journal());
-        assert_eq!(fs::read(dir.path().join(files::JOURNAL)).expect("it is read"), content);
+        let path = dir.path().join(files::JOURNAL);
+        for content in [&b"#!/bin/sh\0 this is no journal"[..], &[b'x'; 5_000]] {
+            fs::write(&path, content).expect("it is written");
+            let (_, recovered, _) = open(dir.path());
+            assert!(recovered.is_no_journal());
+            assert_eq!(fs::read(&path).expect("it is read"), content);
+        }
     }
 
     #[test]

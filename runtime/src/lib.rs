@@ -1,26 +1,68 @@
 //! The roll of a peer-to-peer network on tokio and libp2p.
+//!
+//! A [`Node`] joins a network, keeps the roll of all nodes in memory and on disk, and follows it as
+//! it changes. Its [`NodeHandle`] reads the roll, which never waits for the network, follows events,
+//! and gives commands. What the roll means and how it is kept is in [`rollbook_core`]; this crate
+//! gives it a network, files and a clock.
+//!
+//! ```no_run
+//! use rollbook::{Filter, Node};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // Without an authority, a node is its own.
+//! let authority = "/dns4/roll.example.org/tcp/7655/p2p/\
+//!     12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+//! let node = Node::builder()
+//!     .data_dir("roll".into())
+//!     .authorities(vec![authority.parse()?])
+//!     .capabilities(vec!["scraper".to_owned()])
+//!     .start()
+//!     .await?;
+//!
+//! let online = Filter { online: true, ..Filter::default() };
+//! for seen in node.list(&online) {
+//!     println!("{} {:?}", seen.peer_id, seen.multiaddrs);
+//! }
+//! let mut watch = node.watch(None);
+//! while let Some(event) = watch.next().await {
+//!     println!("{event:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Files
+//!
+//! | file | holds |
+//! |---|---|
+//! | `identity.key` | the private key, in libp2p's protobuf form; only its owner can read it |
+//! | `journal` | the roll |
+//! | `events` | the newest 10,000 events, a JSON object a line |
+//! | `hints` | where imported nodes were once reached, as JSON; only where there was an import |
+//! | `lock` | held locked while a node runs |
 
-mod command;
 mod addresses;
 mod clock;
 mod codec;
+mod command;
 mod dial;
 mod disk;
 mod driver;
-mod hints;
-mod journal_file;
-mod journal_writer;
-mod network;
-mod random;
 mod error;
 mod event_log;
 mod files;
 mod grants;
 mod handle;
+mod hints;
 mod identity;
 mod import;
+mod journal_file;
+mod journal_writer;
+mod key_file;
 mod lock;
+mod network;
 mod node;
+mod random;
 mod resolve;
 mod shared;
 mod start;

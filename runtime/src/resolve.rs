@@ -11,10 +11,7 @@ const ANSWERS_MAX: usize = 8;
 
 /// Whether an address starts with a name.
 pub(crate) fn is_name(address: &Multiaddr) -> bool {
-    matches!(
-        address.iter().next(),
-        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_))
-    )
+    matches!(address.iter().next(), Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)))
 }
 
 /// Puts the addresses that names stand for in the place of the names. Those that have none, or are
@@ -71,8 +68,7 @@ mod tests {
         let given: Vec<Multiaddr> =
             given.iter().map(|text| text.parse().expect("it is an address")).collect();
         assert!(is_name(&given[0]) && !is_name(&given[1]));
-        let resolved: Vec<String> =
-            resolve(given).await.iter().map(Multiaddr::to_string).collect();
+        let resolved: Vec<String> = resolve(given).await.iter().map(Multiaddr::to_string).collect();
         assert_eq!(resolved, ["/ip4/127.0.0.1/tcp/7655", "/ip4/10.0.0.1/tcp/1"]);
     }
 }

@@ -37,8 +37,10 @@ const COMMANDS_MAX: usize = 256;
 /// Names that are being resolved.
 const RESOLVING_MAX: usize = 32;
 const IDLE_TIMEOUT_MIN: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT_MIN: Duration = Duration::from_secs(2);
+const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 /// An authority that is away is dialled at least every so many intervals.
-const PATIENCE_INTERVALS: u64 = 3;
+const PATIENCE_INTERVALS: u32 = 3;
 /// A journal several times larger than what it holds is compacted at the start.
 const COMPACT_FACTOR: u64 = 4;
 const COMPACT_FLOOR: u64 = 256 * 1024;
@@ -75,7 +77,8 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
             authorities: listed.clone(),
             max_connections: builder.max_connections,
             idle_timeout: IDLE_TIMEOUT_MIN
-                .max(builder.sync_interval.saturating_mul(PATIENCE_INTERVALS as u32)),
+                .max(builder.sync_interval.saturating_mul(PATIENCE_INTERVALS)),
+            request_timeout: builder.sync_interval.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT_MAX),
         },
     )?;
     network.listen(&builder.listen).await?;
@@ -92,13 +95,13 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
         .announce(clock.now(), &mut store.tracker, &mut network)
         .map_err(|error| StartError::Config(format!("cannot announce this node: {error}")))?;
 
-    let patience_ms = interval_ms.saturating_mul(PATIENCE_INTERVALS);
+    let patience_ms = interval_ms.saturating_mul(PATIENCE_INTERVALS.into());
     let own = store.identity.peer_id();
     let dialler = Dialler::new(own, &listed, patience_ms, Random::new()?);
     let (resolved_in, resolved) = mpsc::channel(RESOLVING_MAX);
     let authorities = authorities.into_iter().collect();
     let connector =
-        Connector::new(dialler, authorities, store.hints, resolved_in, Random::new()?);
+        Connector::new(dialler, authorities, store.hints, resolved_in, interval_ms, Random::new()?);
     let (commands_in, commands) = mpsc::channel(COMMANDS_MAX);
     let (outcome_in, outcome) = watch::channel(None);
     let warnings = warnings(&store.recovered, &store.identity);
@@ -218,9 +221,7 @@ fn open_journal(
         OpenError::Refused(RecoverError::Full) => {
             StartError::JournalTooLarge { path: path.clone() }
         }
-        OpenError::Refused(error) => {
-            StartError::Config(format!("{}: {error}", path.display()))
-        }
+        OpenError::Refused(error) => StartError::Config(format!("{}: {error}", path.display())),
     })?;
     if recovered.is_no_journal() {
         return Err(StartError::NotAJournal { path });
@@ -249,11 +250,7 @@ fn warnings(recovered: &Recovered, identity: &Identity) -> Vec<String> {
     warnings
 }
 
-fn is_compaction_due(
-    tracker: &HeapTracker,
-    journal: &JournalFile,
-    recovered: &Recovered,
-) -> bool {
+fn is_compaction_due(tracker: &HeapTracker, journal: &JournalFile, recovered: &Recovered) -> bool {
     use crate::journal_file::Medium as _;
     let live = tracker.status(Clock::new().now()).roll_bytes;
     recovered.damaged > 0 || journal.size() > COMPACT_FLOOR.max(live.saturating_mul(COMPACT_FACTOR))

@@ -20,7 +20,10 @@ pub(crate) mod peer_id_or_null {
     use rollbook_core::PeerId;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(crate) fn serialize<S: Serializer>(peer: &Option<PeerId>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        peer: &Option<PeerId>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         match peer {
             Some(peer) => to.collect_str(peer),
             None => to.serialize_none(),

@@ -97,7 +97,8 @@ pub struct NodeView {
 impl NodeView {
     /// What the core sees, in the application's terms.
     pub(crate) fn of(seen: &rollbook_core::NodeView<'_>, names: &GrantNames) -> NodeView {
-        let (version, announcement) = seen.announcement.as_ref().map(|(version, said)| (version, said)).unzip();
+        let (version, announcement) =
+            seen.announcement.as_ref().map(|(version, said)| (version, said)).unzip();
         NodeView {
             peer_id: seen.peer_id,
             // Addresses of protocols that are not known here cannot be shown either.
@@ -106,7 +107,9 @@ impl NodeView {
                 .flat_map(|announcement| &announcement.addresses)
                 .filter_map(|address| Multiaddr::try_from(address.to_vec()).ok())
                 .collect(),
-            agent: announcement.map(|announcement| announcement.agent.to_owned()).unwrap_or_default(),
+            agent: announcement
+                .map(|announcement| announcement.agent.to_owned())
+                .unwrap_or_default(),
             capabilities: announcement
                 .iter()
                 .flat_map(|announcement| &announcement.capabilities)

@@ -16,8 +16,10 @@ use crate::{
     resolve::{is_name, resolve},
 };
 
-/// How often other nodes are looked for while there are too few connections.
+/// How often other nodes are looked for while there are too few connections; in a network that
+/// synchronises more often than that, more often.
 const SEARCH_MS: u64 = 2_000;
+const SEARCH_MS_MIN: u64 = 250;
 /// The same in a large roll, which takes a while to go through.
 const SEARCH_LARGE_MS: u64 = 10_000;
 const LARGE: usize = 2_000;
@@ -41,7 +43,7 @@ pub(crate) struct Connector {
     resolved: mpsc::Sender<Resolved>,
     random: Random,
     search_ms: u64,
-    searched_ms: u64,
+    search_due_ms: u64,
     /// Whether connections are still too few to stop searching.
     searching: bool,
 }
@@ -52,6 +54,7 @@ impl Connector {
         authorities: HashMap<PeerId, Vec<Multiaddr>>,
         hints: Hints,
         resolved: mpsc::Sender<Resolved>,
+        interval_ms: u64,
         random: Random,
     ) -> Connector {
         Connector {
@@ -60,8 +63,8 @@ impl Connector {
             hints,
             resolved,
             random,
-            search_ms: SEARCH_MS,
-            searched_ms: 0,
+            search_ms: interval_ms.clamp(SEARCH_MS_MIN, SEARCH_MS),
+            search_due_ms: 0,
             searching: true,
         }
     }
@@ -81,7 +84,7 @@ impl Connector {
 
     /// When there is somebody to dial or to look for.
     pub(super) fn due_ms(&self) -> Option<u64> {
-        let search = self.searching.then(|| self.searched_ms.saturating_add(self.search_ms));
+        let search = self.searching.then_some(self.search_due_ms);
         self.dialler.next_authority_ms().into_iter().chain(search).min()
     }
 }
@@ -99,8 +102,7 @@ impl Driver {
             addresses.extend(self.announced_addresses(&authority));
             self.dial_peer(authority, addresses);
         }
-        let due_ms = self.connector.searched_ms.saturating_add(self.connector.search_ms);
-        if self.connector.searching && due_ms <= now_ms {
+        if self.connector.searching && self.connector.search_due_ms <= now_ms {
             self.search();
         }
     }
@@ -109,7 +111,7 @@ impl Driver {
     /// announced where they are reached, then those of which an import said so.
     fn search(&mut self) {
         let now = self.shared.clock.now();
-        self.connector.searched_ms = now.mono_ms;
+        self.connector.search_due_ms = now.mono_ms.saturating_add(self.connector.search_ms);
         let connected = self.network.peer_count();
         let mut wanted = self.connector.dialler.peers_wanted(connected);
         self.connector.searching = connected < CONNECTIONS_WANTED;
@@ -138,7 +140,9 @@ impl Driver {
         let hinted = random.choose(hinted, wanted);
         drop(tracker);
         chosen.extend(hinted);
-        self.connector.search_ms = if seen_count < LARGE { SEARCH_MS } else { SEARCH_LARGE_MS };
+        if seen_count > LARGE {
+            self.connector.search_due_ms = now.mono_ms.saturating_add(SEARCH_LARGE_MS);
+        }
         for peer in chosen {
             let mut addresses = self.announced_addresses(&peer);
             if addresses.is_empty() {

@@ -60,9 +60,7 @@ impl Driver {
     fn is_leave_said(&self) -> bool {
         // While the disk fails, what depends on it is not said, and cannot be waited for.
         let on_disk = self.synced >= self.must_sync || self.shared.fault().is_some();
-        on_disk
-            && self.requests_under_way == 0
-            && self.shared.tracker().is_leave_acknowledged()
+        on_disk && self.requests_under_way == 0 && self.shared.tracker().is_leave_acknowledged()
     }
 
     /// Brings everything to disk. The network is gone when this returns.

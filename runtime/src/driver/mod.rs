@@ -96,7 +96,7 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(parts: DriverParts) -> Driver {
         let buffer_size = RESPONSE_SIZE_MAX.max(GOSSIP_SIZE_MAX);
-        Driver {
+        let driver = Driver {
             shared: parts.shared,
             network: parts.network,
             disk: parts.disk,
@@ -114,12 +114,14 @@ impl Driver {
             requests_under_way: 0,
             handles_gone: false,
             leaving: None,
-        }
+        };
+        // Whoever starts a node may ask at once where it listens.
+        driver.show_listen();
+        driver
     }
 
     /// Runs until the node has left and everything is on disk.
     pub(crate) async fn run(mut self) -> Result<(), RunError> {
-        self.show_listen();
         self.drain();
         while !self.has_left() {
             let input = self.next_input().await;
@@ -236,11 +238,10 @@ impl Driver {
             self.synced = report.synced;
             self.shared.tracker_mut().handle_journal_synced(report.synced);
         }
+        // Shown before anybody is told: whoever is told may look.
+        self.shared.set_fault(report.fault.clone());
         if let Some(reason) = &report.fault {
             self.fail_waiting(reason);
-        }
-        if report.fault != self.shared.fault() {
-            self.shared.set_fault(report.fault);
         }
     }
 

@@ -5,52 +5,35 @@
 //! - every gossip message is forwarded only after [`Network::judge`];
 //! - connections, streams and messages are bounded in number and size.
 
+mod behaviour;
+
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet, VecDeque},
     num::NonZeroU32,
     time::Duration,
 };
 
+use behaviour::{Behaviour, BehaviourEvent, behaviour};
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::{
-    Multiaddr, StreamProtocol, Swarm, SwarmBuilder, TransportError, connection_limits,
+    Multiaddr, Swarm, SwarmBuilder, TransportError,
     core::transport::ListenerId,
     gossipsub, identify, identity, noise, ping, request_response,
     swarm::{
-        DialError, NetworkBehaviour, SwarmEvent,
+        DialError, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
     },
     tcp, yamux,
 };
-use rollbook_core::{PeerId, limits::GOSSIP_SIZE_MAX};
+use rollbook_core::PeerId;
 use tracing::{debug, trace, warn};
 
 use crate::{
     addresses::{core_peer_id, network_peer_id},
-    codec::SyncCodec,
     error::StartError,
 };
 
-/// A message's envelope around its data: author, number, topic, signature, key.
-const GOSSIP_ENVELOPE_SIZE_MAX: usize = 1024;
-/// Room for the control part of an RPC, which gossipsub bounds by itself.
-const GOSSIP_CONTROL_SIZE_MAX: usize = 16 * 1024;
-const GOSSIP_QUEUE_MAX: usize = 1024;
-const CONNECTIONS_PER_PEER_MAX: u32 = 4;
-const PENDING_INCOMING_MAX: u32 = 256;
-const PENDING_OUTGOING_MAX: u32 = 32;
-const SYNC_STREAMS_MAX: usize = 16;
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-
-#[derive(NetworkBehaviour)]
-struct Behaviour {
-    limits: connection_limits::Behaviour,
-    gossip: gossipsub::Behaviour,
-    sync: request_response::Behaviour<SyncCodec>,
-    identify: identify::Behaviour,
-    ping: ping::Behaviour,
-}
 
 /// What the network is made from.
 #[derive(Debug)]
@@ -61,6 +44,7 @@ pub(crate) struct NetworkConfig {
     pub(crate) authorities: Vec<PeerId>,
     pub(crate) max_connections: u32,
     pub(crate) idle_timeout: Duration,
+    pub(crate) request_timeout: Duration,
 }
 
 /// What happens on the network.
@@ -101,7 +85,7 @@ pub(crate) struct Network {
     version: String,
     listening: BTreeSet<Multiaddr>,
     /// Events that came while waiting for the listeners.
-    early: std::collections::VecDeque<NetworkEvent>,
+    early: VecDeque<NetworkEvent>,
 }
 
 impl Network {
@@ -128,7 +112,7 @@ impl Network {
             .map_err(transport_error)?
             .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(config.idle_timeout))
             .build();
-        let early = std::collections::VecDeque::new();
+        let early = VecDeque::new();
         Ok(Network { swarm, topic, version, listening: BTreeSet::new(), early })
     }
 
@@ -158,8 +142,10 @@ impl Network {
             }
             Ok(())
         };
-        let listen_error =
-            |reason| StartError::Listen { address: addresses.first().cloned().unwrap_or_else(Multiaddr::empty), reason };
+        let listen_error = |reason| StartError::Listen {
+            address: addresses.first().cloned().unwrap_or_else(Multiaddr::empty),
+            reason,
+        };
         match tokio::time::timeout(LISTEN_TIMEOUT, all_listen).await {
             Ok(Ok(())) => {}
             Ok(Err(reason)) => return Err(listen_error(reason)),
@@ -414,69 +400,6 @@ fn dial_failed(peer: Option<&libp2p::PeerId>, error: &DialError) -> Option<Netwo
     Some(NetworkEvent::DialFailed { peer })
 }
 
-fn behaviour(
-    key: &identity::Keypair,
-    config: &NetworkConfig,
-    topic: &gossipsub::IdentTopic,
-    version: &str,
-) -> Result<Behaviour, StartError> {
-    let mut limits = connection_limits::Behaviour::new(
-        connection_limits::ConnectionLimits::default()
-            .with_max_pending_incoming(Some(PENDING_INCOMING_MAX))
-            .with_max_pending_outgoing(Some(PENDING_OUTGOING_MAX))
-            .with_max_established(Some(config.max_connections))
-            .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX)),
-    );
-    for authority in &config.authorities {
-        limits.bypass_peer_id(&network_peer_id(authority));
-    }
-    let sync_protocol = StreamProtocol::try_from_owned(format!("{version}/sync/1"))
-        .expect("a protocol name may start with a slash");
-    Ok(Behaviour {
-        limits,
-        gossip: gossip(key, topic)?,
-        sync: request_response::Behaviour::with_codec(
-            SyncCodec,
-            [(sync_protocol, request_response::ProtocolSupport::Full)],
-            request_response::Config::default().with_max_concurrent_streams(SYNC_STREAMS_MAX),
-        ),
-        identify: identify::Behaviour::new(
-            identify::Config::new(version.to_owned(), key.public())
-                .with_agent_version(config.agent.clone()),
-        ),
-        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
-    })
-}
-
-fn gossip(
-    key: &identity::Keypair,
-    topic: &gossipsub::IdentTopic,
-) -> Result<gossipsub::Behaviour, StartError> {
-    let config = gossipsub::ConfigBuilder::default()
-        .validation_mode(gossipsub::ValidationMode::Strict)
-        .validate_messages()
-        .message_id_fn(message_id)
-        .max_transmit_size(GOSSIP_SIZE_MAX + GOSSIP_ENVELOPE_SIZE_MAX + GOSSIP_CONTROL_SIZE_MAX)
-        .max_control_message_size(GOSSIP_CONTROL_SIZE_MAX)
-        .max_transmit_size_for_topic(GOSSIP_SIZE_MAX + GOSSIP_ENVELOPE_SIZE_MAX, topic.hash())
-        .connection_handler_queue_len(GOSSIP_QUEUE_MAX)
-        .build()
-        .map_err(transport_error)?;
-    let privacy = gossipsub::MessageAuthenticity::Signed(key.clone());
-    let mut gossip = gossipsub::Behaviour::new(privacy, config)
-        .map_err(|error| StartError::Transport(error.to_owned()))?;
-    gossip.subscribe(topic).map_err(transport_error)?;
-    Ok(gossip)
-}
-
-/// The author's peer id, then the sequence number in big-endian bytes: the default of
-/// go-libp2p-pubsub, so that nodes of both kinds know a message as the same one.
-fn message_id(message: &gossipsub::Message) -> gossipsub::MessageId {
-    let mut id = message.source.map(libp2p::PeerId::to_bytes).unwrap_or_default();
-    id.extend(message.sequence_number.unwrap_or_default().to_be_bytes());
-    gossipsub::MessageId::from(id)
-}
-
 fn transport_error(error: impl std::fmt::Display) -> StartError {
     StartError::Transport(error.to_string())
 }
@@ -500,22 +423,4 @@ fn innermost(error: &dyn std::error::Error) -> String {
         inner = source;
     }
     inner.to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_named_by_its_author_and_its_number() {
-        let author = identity::Keypair::generate_ed25519().public().to_peer_id();
-        let message = gossipsub::Message {
-            source: Some(author),
-            data: vec![1],
-            sequence_number: Some(0x0102),
-            topic: gossipsub::TopicHash::from_raw("topic"),
-        };
-        let id = [author.to_bytes(), vec![0, 0, 0, 0, 0, 0, 1, 2]].concat();
-        assert_eq!(message_id(&message), gossipsub::MessageId::from(id));
-    }
 }
