@@ -13,6 +13,8 @@
 pub(crate) struct Durability {
     /// The position of the last frame given out.
     position: u64,
+    /// The position of the last frame given out that is `must_sync`.
+    must_position: u64,
     /// The position of the last frame known to be durable.
     synced: u64,
     /// The position of the frame that holds the epoch, once it was given out.
@@ -25,7 +27,7 @@ pub(crate) struct Durability {
     unsynced: Option<(u64, u64)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Drained {
     position: u64,
     change: u64,
@@ -33,8 +35,11 @@ struct Drained {
 
 impl Durability {
     /// Numbers a frame that is given out.
-    pub(crate) fn next_position(&mut self) -> u64 {
+    pub(crate) fn next_position(&mut self, must_sync: bool) -> u64 {
         self.position += 1;
+        if must_sync {
+            self.must_position = self.position;
+        }
         self.position
     }
 
@@ -60,10 +65,11 @@ impl Durability {
 
     /// All changes up to `change` were given out as frames.
     pub(crate) fn drained(&mut self, change: u64) {
-        let drained = Drained { position: self.position, change };
+        // Lazy frames behind the last one that matters are not waited for.
+        let drained = Drained { position: self.must_position, change };
         match self.awaited {
             None => self.awaited = Some(drained),
-            Some(awaited) if awaited.change == change && awaited.position == self.position => {}
+            Some(awaited) if awaited == drained => {}
             Some(_) => self.latest = Some(drained),
         }
         self.settle();
@@ -101,7 +107,7 @@ mod tests {
         let mut durability = Durability::default();
         durability.own_statement(3);
         assert_eq!(durability.visible(5), 2);
-        let position = durability.next_position();
+        let position = durability.next_position(true);
         durability.drained(5);
         assert_eq!(durability.visible(5), 2);
         durability.synced(position);
@@ -112,10 +118,10 @@ mod tests {
     fn what_is_made_while_a_sync_is_under_way_waits_for_the_next() {
         let mut durability = Durability::default();
         durability.own_statement(1);
-        let first = durability.next_position();
+        let first = durability.next_position(true);
         durability.drained(1);
         durability.own_statement(2);
-        let second = durability.next_position();
+        let second = durability.next_position(true);
         durability.drained(2);
         durability.own_statement(3);
         durability.synced(first);
@@ -125,11 +131,22 @@ mod tests {
     }
 
     #[test]
+    fn lazy_frames_behind_it_are_not_waited_for() {
+        let mut durability = Durability::default();
+        durability.own_statement(1);
+        let own = durability.next_position(true);
+        durability.next_position(false);
+        durability.drained(2);
+        durability.synced(own);
+        assert_eq!(durability.visible(2), 2);
+    }
+
+    #[test]
     fn epoch_counts_from_the_sync_of_its_own_frame() {
         let mut durability = Durability::default();
         durability.epoch_changed();
         assert!(!durability.epoch_durable());
-        let position = durability.next_position();
+        let position = durability.next_position(true);
         durability.epoch_written(position);
         assert!(!durability.epoch_durable());
         durability.synced(position);

@@ -1,7 +1,7 @@
 //! Where the roll lives: inline arrays of fixed capacity, or the heap.
 //!
 //! The tables are written once against two small traits, [`List`] and [`Buffer`]; [`Inline`] and
-//! [`Heap`](crate::Heap) say what stands behind them. Full is a value, never a panic.
+//! [`Heap`] say what stands behind them. Full is a value, never a panic.
 
 use core::{fmt::Debug, ops::DerefMut};
 

@@ -12,6 +12,7 @@ use rollbook_core::{
 /// Runs every test over both kinds of storage.
 macro_rules! over_both_storages {
     ($($name:ident,)+) => {
+        #[cfg(feature = "alloc")]
         mod on_heap {
             $(#[test] fn $name() { super::$name::<rollbook_core::Heap>(); })+
         }

@@ -7,7 +7,7 @@ use rollbook_core::{
     statement::{Fields, Intent, Register, RegisterId},
 };
 
-type Node = NodeData<Vec<u8>>;
+type Node = NodeData<heapless::Vec<u8, 2048>>;
 
 const NODE: u8 = 1;
 const FIRST: u8 = 2;
@@ -28,7 +28,7 @@ fn put<'a, T: Fields<'a>>(node: &mut Node, writer: u8, epoch: u32, fields: &T) {
     let network = "test".parse().expect("valid");
     let bytes = Signed::sign(&network, &keys(writer), node.subject(), version, fields);
     let bytes = bytes.expect("bounded");
-    node.put(&Signed::parse(&bytes).expect("just signed"), 0).expect("memory");
+    node.put(&Signed::parse(&bytes).expect("just signed"), 0).expect("room");
 }
 
 fn decide(node: &mut Node, writer: u8, epoch: u32, registers: &[(RegisterId, u8, u32)]) {

@@ -6,7 +6,7 @@ use rollbook_core::{
     statement::{Any, Fields, Intent, Register, RegisterId, StatementBytes},
 };
 
-type Node = NodeData<Vec<u8>>;
+type Node = NodeData<heapless::Vec<u8, 2048>>;
 
 fn keys(seed: u8) -> Keypair {
     Keypair::ed25519([seed; 32])
@@ -48,9 +48,9 @@ fn slots() -> Vec<Vec<StatementBytes>> {
     let versions = [(1, 0), (1, 1), (2, 0), (2, 1)];
     let at = |(seq, variant): (u32, u8)| (Version { epoch: 1, seq }, variant);
     vec![
-        versions.map(|v| at(v)).map(|(version, variant)| announcement(version, variant)).into(),
-        versions.map(|v| at(v)).map(|(version, variant)| decision(2, version, variant)).into(),
-        versions.map(|v| at(v)).map(|(version, variant)| presence(3, version, variant)).into(),
+        versions.map(at).map(|(version, variant)| announcement(version, variant)).into(),
+        versions.map(at).map(|(version, variant)| decision(2, version, variant)).into(),
+        versions.map(at).map(|(version, variant)| presence(3, version, variant)).into(),
     ]
 }
 
@@ -61,7 +61,7 @@ fn parse(bytes: &StatementBytes) -> Signed<'_, Any> {
 fn node(statements: &[&StatementBytes]) -> Node {
     let mut node = Node::new(keys(1).peer_id());
     for statement in statements {
-        node.put(&parse(statement), 0).expect("memory");
+        node.put(&parse(statement), 0).expect("room");
     }
     node
 }
@@ -87,7 +87,7 @@ fn domain() -> Vec<Node> {
 
 fn merged(a: &Node, b: &Node) -> Node {
     let mut result = a.clone();
-    result.merge(b).expect("memory");
+    result.merge(b).expect("room");
     result
 }
 
@@ -156,7 +156,7 @@ fn normalise_commutes_with_merge() {
             merged_first.normalise(false);
             let mut normalised_first = a.clone();
             normalised_first.normalise(false);
-            normalised_first.merge(&b).expect("memory");
+            normalised_first.merge(&b).expect("room");
             normalised_first.normalise(false);
             assert!(merged_first == normalised_first);
         }

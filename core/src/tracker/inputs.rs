@@ -257,7 +257,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             | LeaseAnswer::REFUSED
             | LeaseAnswer::FULL
             | LeaseAnswer::RECOVERING => {
-                if self.home.refused(hint) {
+                let was_home = self.home.refused(hint);
+                if was_home {
                     self.notify(Event::HomeChanged { home: None });
                 }
             }

@@ -98,7 +98,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.journal_growth = 0;
             self.notify(Event::CompactionDue);
         }
-        JournalFrame { len, position: self.ledger.durability.next_position(), must_sync }
+        JournalFrame { len, position: self.ledger.durability.next_position(must_sync), must_sync }
     }
 
     fn alive_due(&self) -> Option<u64> {

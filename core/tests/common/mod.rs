@@ -294,16 +294,14 @@ impl<S: Storage> Cluster<S> {
                 return;
             }
         }
-        for (number, node) in self.nodes.iter().enumerate() {
-            if let Some(tracker) = &node.tracker {
-                eprintln!(
-                    "{number}: {:?}\n   {:?}",
-                    tracker.status(self.now()),
-                    tracker.counters()
-                );
-            }
-        }
-        panic!("not converged after 20 intervals");
+        let now = self.now();
+        let states: Vec<String> = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.tracker.as_deref())
+            .map(|tracker| format!("{:?}\n{:?}", tracker.status(now), tracker.counters()))
+            .collect();
+        panic!("not converged after 20 intervals:\n{}", states.join("\n"));
     }
 
     /// Drains all outputs until there are none.
