@@ -208,9 +208,7 @@ fn refusal(body: &str) -> Option<anyhow::Error> {
 
 /// Reads a peer id that a person typed.
 pub(crate) fn peer_id(text: &str) -> Result<PeerId> {
-    text.parse().map_err(|error| {
-        anyhow!("{:?} is not a peer id ({error}); `rollbook nodes` lists them", text)
-    })
+    text.parse().map_err(|error| anyhow!("{text:?}: {error} (`rollbook nodes` lists them)"))
 }
 
 /// Writes a text as one part of a path or query.

@@ -38,6 +38,11 @@ impl FirstScreen<'_> {
         fact("peer id", self.peer_id);
         fact("network", self.network);
         fact("role", if self.is_authority { "authority" } else { "member" });
+        if !self.is_authority {
+            for (index, address) in self.authorities.iter().enumerate() {
+                fact(if index == 0 { "authority" } else { "" }, address);
+            }
+        }
         for (index, address) in self.listen.iter().enumerate() {
             fact(if index == 0 { "listening" } else { "" }, address);
         }
@@ -241,9 +246,10 @@ mod tests {
     #[test]
     fn a_member_invites_nobody() {
         let listen = full(&["/ip4/192.0.2.7/tcp/1"]);
-        let text = FirstScreen { is_authority: false, ..screen(&listen, &[]) }.render();
+        let authorities = ["/ip4/192.0.2.9/tcp/1/p2p/x".to_owned()];
+        let text = FirstScreen { is_authority: false, ..screen(&listen, &authorities) }.render();
         assert_eq!(commands(&text), Vec::<&str>::new());
-        assert!(text.contains("member"));
+        assert!(text.contains("  role       member\n  authority  /ip4/192.0.2.9/"), "{text}");
     }
 
     #[test]

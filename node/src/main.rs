@@ -32,8 +32,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    let line: Vec<_> = error.chain().map(|cause| cause.to_string()).collect();
-    let line = table::harmless(&line.join(": ").split_whitespace().collect::<Vec<_>>().join(" "));
+    let line = output::one_line(&error);
     // With standard error closed there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "error: {line}");
     ExitCode::FAILURE

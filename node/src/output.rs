@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::table::harmless;
+
 /// Writes a result to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
@@ -31,6 +33,20 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+/// An error with its causes, as one line that is harmless to a terminal.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Many errors name their cause themselves.
+        if !line.ends_with(&cause) {
+            let gap = if line.is_empty() { "" } else { ": " };
+            line.push_str(gap);
+            line.push_str(&cause);
+        }
+    }
+    harmless(&line.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Replaces a file: its old content stays until the new one is complete and on disk.
@@ -109,6 +125,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let error = replace(&dir.path().join("none/roll.json"), b"x").expect_err("no directory");
         assert!(format!("{error:#}").starts_with("cannot write "), "{error:#}");
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_says_nothing_twice() {
+        let cause = || io::Error::other("the disk\nis full");
+        let named = anyhow::Error::from(cause()).context("journal: the disk\nis full");
+        assert_eq!(one_line(&named), "journal: the disk is full");
+        let plain = anyhow::Error::from(cause()).context("journal\u{1b}[2J");
+        assert_eq!(one_line(&plain), "journal\u{fffd}[2J: the disk is full");
     }
 
     #[test]

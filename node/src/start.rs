@@ -24,7 +24,7 @@ use crate::signals::Signals;
 /// one: they are for those who ask.
 const DEFAULT_LOG: &str = "error,rollbook=warn";
 /// How long readers of the API may take to notice that the node has stopped.
-const HTTP_GRACE: Duration = Duration::from_secs(2);
+const HTTP_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs a node until it is told to stop.
 pub(crate) fn run(args: StartArgs) -> Result<()> {

@@ -45,8 +45,7 @@ pub(crate) async fn status(State(node): State<NodeHandle>) -> Json<Status> {
 
 /// Reads a peer id from a path.
 pub(crate) fn parse_peer(text: &str) -> Result<PeerId, ApiError> {
-    text.parse()
-        .map_err(|error| ApiError::bad_request(format!("{text:?} is not a peer id: {error}")))
+    text.parse().map_err(|error| ApiError::bad_request(format!("{text:?}: {error}")))
 }
 
 /// `?online`, `?online=true` and `?online=1` switch on.
@@ -91,6 +90,6 @@ mod tests {
     fn a_bad_peer_id_is_a_bad_request() {
         let error = parse_peer("../status").expect_err("refused");
         assert_eq!(error.status, StatusCode::BAD_REQUEST);
-        assert!(error.message.contains("is not a peer id"), "{}", error.message);
+        assert!(error.message.contains("not a peer id"), "{}", error.message);
     }
 }
