@@ -29,6 +29,8 @@ counters! {
     statements_bad_signature,
     /// Statements by a writer who is no configured authority.
     statements_unknown_writer,
+    /// Statements of a kind that this version does not know.
+    statements_unknown_kind,
     /// Announcements of nodes whose standing does not admit them.
     statements_not_admitted,
     /// Statements for which there was no room.

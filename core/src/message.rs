@@ -216,23 +216,24 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], size_max: usize) -> Resul
     postcard::from_bytes(body).map_err(|_malformed| MessageError::Malformed)
 }
 
-/// Reads statements that stand one after the other. Ends after the first malformed one.
+/// Reads statements that stand one after the other. One of an unknown kind is an error of its own,
+/// after which the others follow; where the bytes cannot be split any further it ends.
 pub fn statements(bytes: &[u8]) -> impl Iterator<Item = Result<Signed<'_, Any>, StatementError>> {
     let mut rest = bytes;
     core::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        Some(match Signed::take(rest) {
+        match Signed::split(rest) {
             Ok((statement, after)) => {
                 rest = after;
-                Ok(statement)
+                Some(Signed::parse(statement))
             }
             Err(error) => {
                 rest = &[];
-                Err(error)
+                Some(Err(error))
             }
-        })
+        }
     })
 }
 

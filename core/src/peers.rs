@@ -15,6 +15,8 @@ use crate::{
 pub(crate) const ANSWER_MS: u64 = 10_000;
 /// How many requests are under way at once.
 const IN_FLIGHT_MAX: usize = 8;
+/// After how many complete answers with unequal roots everything is read again, at first.
+pub(crate) const PATIENCE_MIN: u8 = 3;
 /// Stands for "not before something calls for it".
 pub(crate) const NEVER: u64 = u64::MAX;
 
@@ -32,6 +34,8 @@ pub struct Peer {
     pub(crate) next_sync_ms: u64,
     /// How often in a row everything was read and the roots still differed.
     pub(crate) mismatches: u8,
+    /// After how many of these everything is read again; doubled each time that did not help.
+    pub(crate) patience: u8,
 }
 
 /// The connected peers.
@@ -58,6 +62,7 @@ impl<S: Storage> Peers<S> {
             asked_ms: None,
             next_sync_ms,
             mismatches: 0,
+            patience: PATIENCE_MIN,
         };
         self.0.insert_at(end, peer)
     }

@@ -102,16 +102,34 @@ impl<T> Clone for Signed<'_, T> {
 impl<T> Copy for Signed<'_, T> {}
 
 impl<'a> Signed<'a, Any> {
-    /// Takes one statement from the front of `bytes`, and what follows it.
-    ///
-    /// The form of the fields is checked too, so what is taken in can be read.
-    pub fn take(bytes: &'a [u8]) -> Result<(Signed<'a, Any>, &'a [u8]), StatementError> {
-        let (statement, rest) = Signed::take_unchecked(bytes)?;
-        statement.check_fields()?;
-        Ok((statement, rest))
+    /// Splits the bytes of one statement from the front of `bytes`, whatever its kind.
+    pub fn split(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), StatementError> {
+        let mut reader = Reader(bytes);
+        let payload_size = reader.varint_u32()?;
+        reader.bytes(usize::try_from(payload_size).unwrap_or(usize::MAX))?;
+        let signature_size = reader.byte()?;
+        reader.bytes(usize::from(signature_size))?;
+        let size = bytes.len() - reader.0.len();
+        if size > STATEMENT_SIZE_MAX {
+            return Err(StatementError::Malformed);
+        }
+        Ok(bytes.split_at(size))
     }
 
-    /// As [`Signed::take`], for bytes that passed it before.
+    /// The whole of `bytes` as one statement.
+    ///
+    /// The form of the fields is checked too, so what is taken in can be read.
+    pub fn parse(bytes: &'a [u8]) -> Result<Signed<'a, Any>, StatementError> {
+        let (statement, rest) = Signed::take_unchecked(bytes)?;
+        if !rest.is_empty() {
+            return Err(StatementError::Malformed);
+        }
+        statement.check_fields()?;
+        Ok(statement)
+    }
+
+    /// Takes one statement from the front of `bytes` that passed [`Signed::parse`] before, and
+    /// what follows it.
     pub(crate) fn take_unchecked(
         bytes: &'a [u8],
     ) -> Result<(Signed<'a, Any>, &'a [u8]), StatementError> {
@@ -138,14 +156,6 @@ impl<'a> Signed<'a, Any> {
         let fields = reader.0;
         let of = PhantomData;
         Ok((Signed { wire, payload, signature, kind, subject, writer, version, fields, of }, rest))
-    }
-
-    /// The whole of `bytes` as one statement.
-    pub fn parse(bytes: &'a [u8]) -> Result<Signed<'a, Any>, StatementError> {
-        match Signed::take(bytes)? {
-            (statement, []) => Ok(statement),
-            _ => Err(StatementError::Malformed),
-        }
     }
 
     fn check_fields(&self) -> Result<(), StatementError> {

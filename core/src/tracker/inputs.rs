@@ -12,16 +12,14 @@ use crate::{
         SyncRequest, SyncResponse,
     },
     peer_id::PeerId,
-    peers::NEVER,
+    peers::{NEVER, PATIENCE_MIN},
     roll::ChangeReader,
-    statement::{Intent, Kind, PresenceState},
+    statement::{Intent, Kind, PresenceState, StatementError},
     storage::Storage,
     time::Now,
     version::Version,
 };
 
-/// After how many equal answers with unequal roots everything is read again.
-const MISMATCHES_MAX: u8 = 3;
 /// Bytes of a response that its statements do not take.
 const RESPONSE_HEADER_MAX: usize = 256;
 /// How many findings of one message are acted on.
@@ -209,15 +207,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let Some(peer) = self.peers.get_mut(from) else { return };
         peer.cursor = response.cursor;
         peer.acknowledged = response.acknowledged;
-        if complete && !equal {
-            peer.mismatches += 1;
-            if peer.mismatches >= MISMATCHES_MAX {
+        if equal {
+            peer.mismatches = 0;
+            peer.patience = PATIENCE_MIN;
+        } else if complete {
+            peer.mismatches = peer.mismatches.saturating_add(1);
+            if peer.mismatches >= peer.patience {
                 peer.mismatches = 0;
+                peer.patience = peer.patience.saturating_mul(2);
                 peer.cursor = Cursor::default();
                 self.ledger.counters.full_transfers += 1;
             }
-        } else {
-            peer.mismatches = 0;
         }
         let more = !complete && !response.statements.is_empty();
         let unacknowledged = response.acknowledged < announced
@@ -431,9 +431,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let mut findings = heapless::Vec::<Finding, FINDINGS_MAX>::new();
         let mut announcing = heapless::Vec::<PeerId, FINDINGS_MAX>::new();
         for statement in message::statements(bytes) {
-            let Ok(statement) = statement else {
-                taken.malformed = true;
-                break;
+            let statement = match statement {
+                Ok(statement) => statement,
+                // A later version's: it is nothing that this one could use or pass on.
+                Err(StatementError::UnknownKind) => {
+                    self.ledger.counters.statements_unknown_kind += 1;
+                    continue;
+                }
+                Err(_) => {
+                    taken.malformed = true;
+                    break;
+                }
             };
             let outcome = self.ledger.take(&statement, now, &mut |finding| {
                 // More contradictions in one message are counted and not reported.

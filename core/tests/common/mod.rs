@@ -1,5 +1,6 @@
 //! A cluster of trackers in virtual time. Messages arrive at once and in order; what goes wrong is
 //! what a test makes go wrong.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeSet;
 
@@ -54,6 +55,7 @@ pub(crate) struct Cluster<S: Storage> {
     connections: BTreeSet<(usize, usize)>,
     ms: u64,
     gossip: Vec<Vec<u8>>,
+    exchanges: Vec<Vec<u8>>,
     largest: (usize, usize),
 }
 
@@ -82,6 +84,7 @@ impl<S: Storage> Cluster<S> {
             connections: BTreeSet::new(),
             ms: 0,
             gossip: Vec::new(),
+            exchanges: Vec::new(),
             largest: (0, 0),
         };
         for seed in seeds {
@@ -185,6 +188,20 @@ impl<S: Storage> Cluster<S> {
 
     pub(crate) fn gossip_log(&self) -> &[Vec<u8>] {
         &self.gossip
+    }
+
+    /// All requests and responses so far.
+    pub(crate) fn exchange_log(&self) -> &[Vec<u8>] {
+        &self.exchanges
+    }
+
+    /// What `node` has on disk.
+    pub(crate) fn journal(&self, node: usize) -> &[u8] {
+        &self.nodes[node].journal
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(crate) fn forget_sizes(&mut self) {
@@ -381,6 +398,8 @@ impl<S: Storage> Cluster<S> {
             .handle_request(now, &asking, request, &mut response)
             .expect("an honest request is answered");
         self.largest = (self.largest.0.max(request.len()), self.largest.1.max(size));
+        self.exchanges.push(request.to_vec());
+        self.exchanges.push(response[..size].to_vec());
         self.tracker(from)
             .handle_response(now, to, &response[..size])
             .expect("an honest answer is understood");
