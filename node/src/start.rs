@@ -146,6 +146,8 @@ fn log_to_stderr(filter: Option<String>) -> Result<()> {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // Reporting that standard error is closed would need standard error: it would panic.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }
