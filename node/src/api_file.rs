@@ -3,7 +3,8 @@
 //! Invariants:
 //! * the file is complete whenever it exists: it is written beside its place and renamed
 //! * nobody but its owner can read it, from its first byte: it holds the token
-//! * a file can outlive its node (`kill -9`), so that readers treat it as a hint and check who answers
+//! * a file can outlive its node (`kill -9`), so that readers treat it as a hint and check who
+//!   answers
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

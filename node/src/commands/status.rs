@@ -92,7 +92,7 @@ mod tests {
             "root": "00112233445566778899aabbccddeeff",
             "journalBytes": 4096,
             "connections": 3,
-            "listen": ["/ip4/127.0.0.1/tcp/7655/p2p/16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9"],
+            "listen": [format!("/ip4/127.0.0.1/tcp/7655/p2p/{peer}")],
             "counters": {"gossip_ignored": 0, "signature_refused": 12},
             "version": "0.1.0",
             "startedAt": 1_737_900_000,

@@ -50,8 +50,9 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line() {
-        let data = r#"{"id":7,"at":1737900000,"kind":"joined","peerId":"16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9"}"#;
-        let message = message("message", data);
+        let peer = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9";
+        let data = format!(r#"{{"id":7,"at":1737900000,"kind":"joined","peerId":"{peer}"}}"#);
+        let message = message("message", &data);
         assert_eq!(
             line(&message, false).expect("a line"),
             "2025-01-26T14:00:00Z       7  joined            \
