@@ -74,6 +74,7 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
         &NetworkConfig {
             name: builder.network.clone(),
             agent: builder.agent.clone(),
+            run: hex::encode(random::bytes::<4>()?),
             authorities: listed.clone(),
             max_connections: builder.max_connections,
             idle_timeout: IDLE_TIMEOUT_MIN

@@ -3,8 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use rollbook::{
-    AnnouncementChange, CommandError, EventKind, Filter, ImportOptions, ImportRecord, KeyType,
-    Multiaddr, Node, NodeBuilder, NodeHandle, NodeView, Presence, Role, Standing, StartError,
+    AnnouncementChange, CommandError, EventKind, Filter, ImportOptions, ImportRecord, Multiaddr,
+    Node, NodeBuilder, NodeHandle, NodeView, Presence, Role, Standing, StartError,
 };
 
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -168,13 +168,65 @@ async fn nodes_converge_over_quic() {
         builder(dirs[0].path(), &[]).listen(vec![quic.clone()]).start().await.expect("it starts");
     let member = builder(dirs[1].path(), &authority.listen_addresses())
         .listen(vec![quic])
-        .key_type(KeyType::Secp256k1)
+        .key_type(rollbook::KeyType::Secp256k1)
         .start()
         .await
         .expect("it starts");
     converge(&[&authority, &member]).await;
     let seen = view(&authority, &member).expect("it is in the roll");
     assert!(seen.eth_address.is_some());
+}
+
+/// A node that vanishes leaves connections that look alive for a while. When it is back, nothing of
+/// its former run may stand between it and others.
+#[cfg(feature = "quic")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_killed_and_is_back_hears_gossip() {
+    let dirs: Vec<tempfile::TempDir> =
+        (0..2).map(|_| tempfile::tempdir().expect("a temporary directory")).collect();
+    let quic: Multiaddr = "/ip4/127.0.0.1/udp/0/quic-v1".parse().expect("it is an address");
+    // Synchronisation is far too rare to bring anything but what a new connection brings.
+    let patient = |builder: NodeBuilder| {
+        builder.listen(vec![quic.clone()]).sync_interval(Duration::from_secs(3600))
+    };
+    let authority = patient(builder(dirs[0].path(), &[])).start().await.expect("it starts");
+    let member = patient(builder(dirs[1].path(), &authority.listen_addresses()));
+
+    let doomed = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime is built");
+    let first = doomed.spawn(member.clone().start()).await.expect("no panic").expect("it starts");
+    converge(&[&authority, &first]).await;
+    doomed.shutdown_background();
+    assert!(first.stopped().await.is_err());
+
+    let again = loop {
+        // The former run's lock goes with its last task.
+        match member.clone().start().await {
+            Err(StartError::DirInUse { .. }) => tokio::task::yield_now().await,
+            started => break started.expect("it starts"),
+        }
+    };
+    // What was on its way when the first run ended may be said again; what follows is gossip.
+    let at_home = |node: &NodeHandle| node.status().home == Some(authority.peer_id());
+    eventually(&again, "it has a home", at_home).await;
+    let connected = |node: &NodeHandle| node.status().connections == 1;
+    eventually(&authority, "the former run's connection is gone", connected).await;
+    let mut granted = 0;
+    let heard = |node: &NodeHandle| view(node, &again).is_some_and(|view| view.is_staked);
+    while !heard(&again) {
+        // Gossip to a peer that has not greeted yet is lost, so it is said until it is heard.
+        authority.grant(&again.peer_id(), "staked").await.expect("it is on disk");
+        let seen = eventually(&again, "the grant is heard", heard);
+        if tokio::time::timeout(Duration::from_secs(2), seen).await.is_ok() {
+            break;
+        }
+        authority.revoke(&again.peer_id(), "staked").await.expect("it is on disk");
+        granted += 1;
+        assert!(granted < 10, "the grant is never heard");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -67,6 +67,7 @@ impl Driver {
     pub(super) async fn finish(mut self) -> Result<(), RunError> {
         self.commands.close();
         self.disk.finish();
+        self.network.close().await;
         let report = match tokio::time::timeout(DISK_TIMEOUT, self.last_report()).await {
             Ok(report) => report.ok_or_else(disk_thread_broke)?,
             Err(_elapsed) => return Err(RunError::Disk("the disk does not answer".to_owned())),

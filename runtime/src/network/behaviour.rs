@@ -61,7 +61,7 @@ pub(super) fn behaviour(
         ),
         identify: identify::Behaviour::new(
             identify::Config::new(version.to_owned(), key.public())
-                .with_agent_version(config.agent.clone()),
+                .with_agent_version(format!("{} {}", config.agent, config.run)),
         ),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
     })

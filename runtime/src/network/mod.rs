@@ -3,12 +3,13 @@
 //! Invariants:
 //! - a peer is reported connected with its first connection and disconnected with its last;
 //! - every gossip message is forwarded only after [`Network::judge`];
+//! - all connections to a peer are to one run of it: those to a run that is over are closed;
 //! - connections, streams and messages are bounded in number and size.
 
 mod behaviour;
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     num::NonZeroU32,
     time::Duration,
 };
@@ -20,7 +21,7 @@ use libp2p::{
     core::transport::ListenerId,
     gossipsub, identify, identity, noise, ping, request_response,
     swarm::{
-        DialError, SwarmEvent,
+        ConnectionId, DialError, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
     },
     tcp, yamux,
@@ -34,12 +35,15 @@ use crate::{
 };
 
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// What the network is made from.
 #[derive(Debug)]
 pub(crate) struct NetworkConfig {
     pub(crate) name: String,
     pub(crate) agent: String,
+    /// Names this run of the node to its peers.
+    pub(crate) run: String,
     /// These may connect even when all places are taken.
     pub(crate) authorities: Vec<PeerId>,
     pub(crate) max_connections: u32,
@@ -84,6 +88,8 @@ pub(crate) struct Network {
     topic: gossipsub::IdentTopic,
     version: String,
     listening: BTreeSet<Multiaddr>,
+    /// What the peer at each connection called its software and its run.
+    runs: HashMap<ConnectionId, (libp2p::PeerId, String)>,
     /// Events that came while waiting for the listeners.
     early: VecDeque<NetworkEvent>,
 }
@@ -113,7 +119,14 @@ impl Network {
             .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(config.idle_timeout))
             .build();
         let early = VecDeque::new();
-        Ok(Network { swarm, topic, version, listening: BTreeSet::new(), early })
+        Ok(Network {
+            swarm,
+            topic,
+            version,
+            listening: BTreeSet::new(),
+            runs: HashMap::new(),
+            early,
+        })
     }
 
     /// Listens on all `addresses`, and waits until the system has said where that is.
@@ -252,6 +265,20 @@ impl Network {
         }
     }
 
+    /// Closes all connections, so that peers need not wait for this node's silence.
+    pub(crate) async fn close(&mut self) {
+        let peers: Vec<libp2p::PeerId> = self.swarm.connected_peers().copied().collect();
+        peers.into_iter().for_each(|peer| self.disconnect(peer));
+        let closed = async {
+            while self.peer_count() > 0 {
+                self.swarm.select_next_some().await;
+            }
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, closed).await.is_err() {
+            debug!("connections were cut off");
+        }
+    }
+
     /// Closes all connections to `peer`.
     fn disconnect(&mut self, peer: libp2p::PeerId) {
         if self.swarm.disconnect_peer_id(peer).is_err() {
@@ -280,7 +307,10 @@ impl Network {
                 };
                 (num_established == NonZeroU32::MIN).then_some(NetworkEvent::Connected { peer })
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established, cause, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id, connection_id, num_established, cause, ..
+            } => {
+                self.runs.remove(&connection_id);
                 debug!(peer = %peer_id, cause = cause.map(tracing::field::display), "disconnected");
                 let peer = core_peer_id(&peer_id)?;
                 (num_established == 0).then_some(NetworkEvent::Disconnected { peer })
@@ -313,15 +343,27 @@ impl Network {
         }
     }
 
-    /// A peer of another network has nothing to say here, and takes up a place.
     fn identified(&mut self, event: identify::Event) {
-        let identify::Event::Received { peer_id, info, .. } = event else { return };
+        let identify::Event::Received { connection_id, peer_id, info } = event else { return };
         trace!(peer = %peer_id, version = info.protocol_version, "identified");
+        // A peer of another network has nothing to say here, and takes up a place.
         if info.protocol_version.starts_with("/rollbook/") && info.protocol_version != self.version
         {
             warn!(peer = %peer_id, theirs = info.protocol_version, ours = self.version,
                 "the peer is of another network: disconnecting");
-            self.disconnect(peer_id);
+            return self.disconnect(peer_id);
+        }
+        // A peer that was killed and is back may have left connections that look alive for a
+        // while. The protocols greet a peer once, on its first connection: to greet the new run,
+        // all have to go.
+        let is_other_run =
+            |(peer, run): &(_, String)| *peer == peer_id && *run != info.agent_version;
+        if self.runs.values().any(is_other_run) {
+            debug!(peer = %peer_id, "the peer was restarted: disconnecting from its former run");
+            return self.disconnect(peer_id);
+        }
+        if self.swarm.is_connected(&peer_id) {
+            self.runs.insert(connection_id, (peer_id, info.agent_version));
         }
     }
 
