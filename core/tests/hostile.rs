@@ -30,6 +30,12 @@ impl Random {
         self.0 >> 33
     }
 
+    /// A number below `bound`.
+    fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).expect("small");
+        usize::try_from(self.next() % bound).expect("below a usize")
+    }
+
     fn bytes(&mut self, size_max: u64) -> Vec<u8> {
         let size = self.next() % size_max;
         (0..size).map(|_| self.next().to_le_bytes()[0]).collect()
@@ -53,15 +59,15 @@ fn random_and_bent_messages_never_panic_and_change_nothing() {
                 random_bytes.insert(0, message::FORMAT);
                 random_bytes
             } else {
-                let chosen = random.next() as usize % genuine.len();
+                let chosen = random.below(genuine.len());
                 genuine[chosen].clone()
             };
             for _ in 0..=random.next() % 3 {
-                let place = random.next() as usize % message.len();
+                let place = random.below(message.len());
                 message[place] = random.next().to_le_bytes()[0];
             }
-            if random.next().is_multiple_of(4) {
-                message.truncate(random.next() as usize % message.len());
+            if random.below(4) == 0 {
+                message.truncate(random.below(message.len()));
             }
             let (now, from) = (cluster.now(), cluster.peer(2));
             let tracker = cluster.tracker(1);
