@@ -8,7 +8,7 @@ use rollbook_core::{
     Authorities, Config, HeapTracker, PeerId, PublicKey, RecoverError, limits::AUTHORITIES_MAX,
 };
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, debug_span, error, info, warn};
 
 use crate::{
     addresses::{core_peer_id, split_peer_id},
@@ -134,8 +134,11 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
         resolved,
         lock: store.lock,
     });
-    info!(peer = %shared.peer_id, network = shared.network, "node started");
-    tokio::spawn(run(driver, Arc::clone(&shared), outcome_in));
+    let listening = shared.listen_addresses();
+    info!(peer = %shared.peer_id, network = shared.network, ?listening, "node started");
+    // Tells nodes in one process apart, for those who look closely.
+    let span = debug_span!("node", peer = %shared.peer_id);
+    tokio::spawn(run(driver, Arc::clone(&shared), outcome_in).instrument(span));
     Ok(NodeHandle::new(shared, commands_in))
 }
 

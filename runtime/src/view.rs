@@ -165,3 +165,48 @@ impl Filter {
             && self.capability.as_ref().is_none_or(can)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_the_documented_keys_in_their_order() {
+        let peer_id = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9";
+        let view = NodeView {
+            peer_id: peer_id.parse().expect("it is a peer id"),
+            multiaddrs: vec!["/ip4/10.0.0.1/tcp/1".parse().expect("it is an address")],
+            agent: "agent/1".to_owned(),
+            capabilities: vec!["scrape".to_owned()],
+            standing: Standing::Admitted,
+            is_staked: true,
+            is_validator: false,
+            grants: vec!["staked".to_owned()],
+            presence: Presence::Unknown,
+            is_active: true,
+            home: None,
+            session: Some("01020304".to_owned()),
+            first_joined: Some(1),
+            last_joined: Some(2),
+            last_left: None,
+            last_updated: Some(3),
+            uptime_seconds: 4,
+            accumulated_uptime_seconds: 5,
+            eth_address: None,
+            epoch: Some(6),
+            seq: Some(7),
+        };
+        let json = serde_json::to_string(&view).expect("it has a JSON form");
+        assert_eq!(
+            json,
+            format!(
+                r#"{{"peerId":"{peer_id}","multiaddrs":["/ip4/10.0.0.1/tcp/1"],"agent":"agent/1","#
+            ) + r#""capabilities":["scrape"],"standing":"admitted","isStaked":true,"#
+                + r#""isValidator":false,"grants":["staked"],"presence":"unknown","#
+                + r#""isActive":true,"home":null,"session":"01020304","firstJoined":1,"#
+                + r#""lastJoined":2,"lastLeft":null,"lastUpdated":3,"uptimeSeconds":4,"#
+                + r#""accumulatedUptimeSeconds":5,"ethAddress":null,"epoch":6,"seq":7}"#
+        );
+        assert_eq!(serde_json::from_str::<NodeView>(&json).expect("it is read again"), view);
+    }
+}

@@ -64,7 +64,12 @@ async fn nodes_converge_and_see_facts_and_a_graceful_leave() {
     let authority = start(dirs[0].path(), &[]).await;
     let at = authority.listen_addresses();
     let one = start(dirs[1].path(), &at).await;
-    let two = start(dirs[2].path(), &at).await;
+    // A name leads there as well as an address.
+    let by_name =
+        |full: &Multiaddr| full.to_string().replace("/ip4/127.0.0.1/", "/dns4/localhost/");
+    let named: Vec<Multiaddr> =
+        at.iter().map(|full| by_name(full).parse().expect("it is an address")).collect();
+    let two = start(dirs[2].path(), &named).await;
     let nodes = [&authority, &one, &two];
     converge(&nodes).await;
 
@@ -96,6 +101,9 @@ async fn nodes_converge_and_see_facts_and_a_graceful_leave() {
         }
     }
     assert_eq!(one.grant(&two.peer_id(), "staked").await, Err(CommandError::NotAuthority));
+    let rsa = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N".parse().expect("a peer id");
+    assert_eq!(authority.admit(&rsa).await, Err(CommandError::UnsupportedKey));
+    assert_eq!(authority.remove(&authority.peer_id()).await, Err(CommandError::IsAuthority));
 
     // What a node says of itself is seen on all.
     let change = AnnouncementChange {

@@ -2,7 +2,7 @@
 
 use libp2p::Multiaddr;
 use rollbook_core::{AnnounceError, AnnouncementFields, HeapTracker, Now};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::Driver;
 use crate::{
@@ -128,7 +128,7 @@ impl Driver {
         let listening = self.network.listening();
         let addresses: Vec<Multiaddr> =
             listening.iter().map(|address| with_peer_id(address, own)).collect();
-        info!(?addresses, "listening");
+        debug!(?addresses, "listening");
         self.shared.set_listen(addresses);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use rollbook_core::{ImportOutcome, PeerId, Receipt};
+use rollbook_core::{ImportOutcome, PeerId, PublicKey, Receipt};
 use tokio::sync::oneshot;
 
 use super::Driver;
@@ -67,6 +67,9 @@ impl Driver {
         let result = match self.shared.fault() {
             // Better refused than promised.
             Some(reason) => Err(CommandError::Disk(reason)),
+            None if operation == Operation::Admit && !is_usable(peer) => {
+                Err(CommandError::UnsupportedKey)
+            }
             None => self.decide(peer, operation).map_err(command_error),
         };
         match result {
@@ -214,6 +217,11 @@ impl Driver {
 fn is_taken_over(prepared: &Prepared, seen: Option<&rollbook_core::NodeView<'_>>) -> bool {
     let first_joined = prepared.history.first_joined;
     seen.is_some_and(|seen| first_joined == 0 || seen.first_joined == Some(first_joined))
+}
+
+/// Whether a node of this peer id could ever sign a statement.
+fn is_usable(peer: &PeerId) -> bool {
+    PublicKey::of(peer).is_some_and(|key| key.check().is_ok())
 }
 
 fn command_error(error: rollbook_core::CommandError) -> CommandError {
