@@ -82,7 +82,7 @@ pub enum ImportOutcome {
 
 /// An authority's knowledge that a session is here until some time.
 #[derive(Clone, Copy, Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     peer: PeerId,
     session: Session,
     /// When the session was first seen here, since which it is watched without a break.
@@ -101,7 +101,7 @@ pub struct CentralAuthority<S: Storage> {
     window_ms: u64,
     /// How much longer until a lapsed lease becomes a statement.
     grace_ms: u64,
-    leases: S::Leases,
+    leases: S::PerNode<Lease>,
     /// Not after the first lease lapses: looked at again then.
     next_lapse_ms: u64,
     /// Until when by the wall clock an earlier run is known to have been here.
@@ -114,7 +114,7 @@ impl<S: Storage> CentralAuthority<S> {
             admission,
             window_ms,
             grace_ms,
-            leases: S::Leases::default(),
+            leases: S::PerNode::default(),
             next_lapse_ms: u64::MAX,
             alive_unix: 0,
         }

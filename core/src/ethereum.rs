@@ -28,6 +28,13 @@ impl EthAddress {
     }
 }
 
+impl PeerId {
+    /// The Ethereum address of the same key, if it is a secp256k1 key.
+    pub fn eth_address(&self) -> Option<EthAddress> {
+        EthAddress::of(self)
+    }
+}
+
 impl fmt::Display for EthAddress {
     /// `0x` and 40 hexadecimal digits; a letter is upper case where the matching digit of the
     /// Keccak-256 of the lower-case text is 8 or more (EIP-55).

@@ -109,12 +109,6 @@ impl PeerId {
         Hint(hint)
     }
 
-    /// The Ethereum address of the same key, if it is a secp256k1 key.
-    #[cfg(feature = "secp256k1")]
-    pub fn eth_address(&self) -> Option<crate::ethereum::EthAddress> {
-        crate::ethereum::EthAddress::of(self)
-    }
-
     /// The text form in a buffer of its own, without allocation.
     pub fn to_text(&self) -> heapless::String<PEER_ID_TEXT_MAX> {
         let mut buffer = [0u8; PEER_ID_TEXT_MAX];

@@ -22,7 +22,7 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 /// A connected peer.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     pub(crate) peer_id: PeerId,
     /// Where to go on reading its changes.
     pub(crate) cursor: Cursor,
@@ -40,11 +40,11 @@ pub struct Peer {
 
 /// The connected peers.
 #[derive(Debug)]
-pub(crate) struct Peers<S: Storage>(S::Peers);
+pub(crate) struct Peers<S: Storage>(S::PerPeer<Peer>);
 
 impl<S: Storage> Peers<S> {
     pub(crate) fn new() -> Peers<S> {
-        Peers(S::Peers::default())
+        Peers(S::PerPeer::default())
     }
 
     pub(crate) fn connect(&mut self, peer_id: PeerId, next_sync_ms: u64) -> Result<(), Full> {

@@ -16,7 +16,7 @@ const WAIT_MS: u64 = 10 * 60 * 1000;
 
 /// A node that waits.
 #[derive(Debug)]
-pub struct Waiting<S: Storage> {
+pub(crate) struct Waiting<S: Storage> {
     node: NodeData<S::Statements>,
     heard_ms: u64,
     reported: bool,
@@ -24,11 +24,11 @@ pub struct Waiting<S: Storage> {
 
 /// The nodes that wait.
 #[derive(Debug)]
-pub(crate) struct Pool<S: Storage>(S::Pool);
+pub(crate) struct Pool<S: Storage>(S::PerPeer<Waiting<S>>);
 
 impl<S: Storage> Pool<S> {
     pub(crate) fn new() -> Pool<S> {
-        Pool(S::Pool::default())
+        Pool(S::PerPeer::default())
     }
 
     /// What the node waits with.
@@ -48,7 +48,7 @@ impl<S: Storage> Pool<S> {
 
     /// Whether a node that does not wait yet would find room.
     pub(crate) fn has_room(&self) -> bool {
-        self.0.len() < S::POOL_MAX.min(self.0.capacity_max())
+        self.0.len() < S::WAITING_MAX.min(self.0.capacity_max())
     }
 
     /// Lets a node wait, or its newer announcement take the place of the older one.

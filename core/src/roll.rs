@@ -31,7 +31,7 @@ pub type Root = [u8; 16];
 
 /// A node in the roll.
 #[derive(Debug)]
-pub struct Entry<S: Storage> {
+pub(crate) struct Entry<S: Storage> {
     node: NodeData<S::Statements>,
     order_key: u64,
     changed: u64,
@@ -52,7 +52,7 @@ pub(crate) struct Reported {
 
 impl<S: Storage> Entry<S> {
     /// What is held about the node.
-    pub fn node(&self) -> &NodeData<S::Statements> {
+    pub(crate) fn node(&self) -> &NodeData<S::Statements> {
         &self.node
     }
 
@@ -65,8 +65,8 @@ impl<S: Storage> Entry<S> {
 /// The table of all nodes that this replica knows of.
 #[derive(Debug)]
 pub struct Roll<S: Storage> {
-    entries: S::Entries,
-    order: S::Order,
+    entries: S::PerNode<Entry<S>>,
+    order: S::PerNode<u32>,
     oldest: u32,
     newest: u32,
     /// The number of the last change.
@@ -82,11 +82,11 @@ pub struct Roll<S: Storage> {
 impl<S: Storage> Roll<S> {
     /// An empty roll of at most `capacity` nodes.
     pub fn new(capacity: usize) -> Roll<S> {
-        let entries = S::Entries::default();
+        let entries = S::PerNode::<Entry<S>>::default();
         Roll {
             capacity: capacity.min(entries.capacity_max()),
             entries,
-            order: S::Order::default(),
+            order: S::PerNode::default(),
             oldest: NONE,
             newest: NONE,
             head: 0,

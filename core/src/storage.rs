@@ -5,10 +5,6 @@
 
 use core::{fmt::Debug, ops::DerefMut};
 
-use crate::{
-    authority::Lease, limits::STATEMENT_SIZE_MAX, peers::Peer, pool::Waiting, roll::Entry,
-};
-
 /// There is no room for what was offered; nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
@@ -50,46 +46,32 @@ pub trait Buffer: Clone + Default + Debug + DerefMut<Target = [u8]> {
 pub trait Storage: Sized + Debug {
     /// The statements of one node.
     type Statements: Buffer;
-    /// The nodes of the roll.
-    type Entries: List<Entry<Self>>;
-    /// The order of the nodes.
-    type Order: List<u32>;
-    /// The announcements of nodes that nobody vouches for yet.
-    type Pool: List<Waiting<Self>>;
-    /// The leases that an authority keeps.
-    type Leases: List<Lease>;
-    /// The connected peers.
-    type Peers: List<Peer>;
-    /// How many nodes wait in the pool at most.
-    const POOL_MAX: usize;
+    /// Something for each node of the roll.
+    type PerNode<T: Debug>: List<T>;
+    /// Something for each connected peer, and for each node that waits outside the roll.
+    type PerPeer<T: Debug>: List<T>;
+    /// How many nodes wait outside the roll at most.
+    const WAITING_MAX: usize;
     /// How many connected peers are synchronised with at most.
     const PEERS_MAX: usize;
 }
 
 /// Storage in the tracker itself: no allocator needed.
 ///
-/// `NODES` nodes of up to `BYTES` bytes of statements each ([`INLINE_OVERHEAD`] bytes of which are
-/// the table's own per statement), `PEERS` connected peers, and a pool of as many.
+/// `NODES` nodes of up to `BYTES` bytes of statements each, of which the table needs 8 for itself
+/// per statement, `PEERS` connected peers, and as many nodes that wait outside the roll.
 #[derive(Debug)]
 pub struct Inline<const NODES: usize, const BYTES: usize, const PEERS: usize>;
-
-/// Bytes that the table adds to each statement.
-pub const INLINE_OVERHEAD: usize = 8;
 
 impl<const NODES: usize, const BYTES: usize, const PEERS: usize> Storage
     for Inline<NODES, BYTES, PEERS>
 {
     type Statements = heapless::Vec<u8, BYTES>;
-    type Entries = heapless::Vec<Entry<Self>, NODES>;
-    type Order = heapless::Vec<u32, NODES>;
-    type Pool = heapless::Vec<Waiting<Self>, PEERS>;
-    type Leases = heapless::Vec<Lease, NODES>;
-    type Peers = heapless::Vec<Peer, PEERS>;
-    const POOL_MAX: usize = PEERS;
+    type PerNode<T: Debug> = heapless::Vec<T, NODES>;
+    type PerPeer<T: Debug> = heapless::Vec<T, PEERS>;
+    const WAITING_MAX: usize = PEERS;
     const PEERS_MAX: usize = PEERS;
 }
-
-const _: () = assert!(STATEMENT_SIZE_MAX < u16::MAX as usize);
 
 impl<T: Debug, const N: usize> List<T> for heapless::Vec<T, N> {
     fn insert_at(&mut self, index: usize, value: T) -> Result<(), Full> {
@@ -119,7 +101,7 @@ impl<const N: usize> Buffer for heapless::Vec<u8, N> {
 mod heap {
     use alloc::vec::Vec;
 
-    use super::{Buffer, Debug, Entry, Full, Lease, List, Peer, Storage, Waiting};
+    use super::{Buffer, Debug, Full, List, Storage};
 
     /// Storage on the heap.
     #[derive(Debug)]
@@ -127,12 +109,9 @@ mod heap {
 
     impl Storage for Heap {
         type Statements = Vec<u8>;
-        type Entries = Vec<Entry<Self>>;
-        type Order = Vec<u32>;
-        type Pool = Vec<Waiting<Self>>;
-        type Leases = Vec<Lease>;
-        type Peers = Vec<Peer>;
-        const POOL_MAX: usize = 1024;
+        type PerNode<T: Debug> = Vec<T>;
+        type PerPeer<T: Debug> = Vec<T>;
+        const WAITING_MAX: usize = 1024;
         const PEERS_MAX: usize = 4096;
     }
 
