@@ -1,0 +1,94 @@
+//! Checks of a node's settings that need more than their types.
+
+use libp2p::Multiaddr;
+use rollbook_core::{
+    PeerId, PublicKey,
+    limits::{ADDRESS_SIZE_MAX, ADDRESSES_MAX, AUTHORITIES_MAX},
+};
+
+use crate::{
+    addresses::{core_peer_id, split_peer_id},
+    error::StartError,
+};
+
+/// The addresses of each authority, in the order in which the authorities were given.
+pub(crate) fn group_by_peer(
+    addresses: &[Multiaddr],
+) -> Result<Vec<(PeerId, Vec<Multiaddr>)>, StartError> {
+    let mut grouped: Vec<(PeerId, Vec<Multiaddr>)> = Vec::new();
+    for full in addresses {
+        let (address, peer) = split_peer_id(full.clone());
+        let peer = peer.ok_or_else(|| StartError::AuthorityWithoutPeerId(full.clone()))?;
+        let key_error = || StartError::AuthorityKey(full.clone());
+        let peer = core_peer_id(&peer).ok_or_else(key_error)?;
+        let key = PublicKey::of(&peer).ok_or_else(key_error)?;
+        key.check().map_err(|_unusable| key_error())?;
+        match grouped.iter_mut().find(|(known, _)| *known == peer) {
+            Some((_, known)) => known.push(address),
+            None => grouped.push((peer, vec![address])),
+        }
+    }
+    if grouped.len() > AUTHORITIES_MAX {
+        let error = format!("at most {AUTHORITIES_MAX} authorities can be configured");
+        return Err(StartError::Config(error));
+    }
+    Ok(grouped)
+}
+
+pub(crate) fn check_external(addresses: &[Multiaddr]) -> Result<(), StartError> {
+    if addresses.len() > ADDRESSES_MAX {
+        let error = format!("at most {ADDRESSES_MAX} external addresses can be announced");
+        return Err(StartError::Config(error));
+    }
+    let too_long = |address: &&Multiaddr| address.len() > ADDRESS_SIZE_MAX;
+    match addresses.iter().find(too_long) {
+        Some(address) => {
+            Err(StartError::Config(format!("the external address {address} is too long")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An address of this node that names another one is a mistake.
+pub(crate) fn check_own_addresses(addresses: &[Multiaddr], own: &PeerId) -> Result<(), StartError> {
+    for address in addresses {
+        let (_, named) = split_peer_id(address.clone());
+        if named.is_some_and(|named| core_peer_id(&named) != Some(*own)) {
+            let error = format!("the external address {address} names another node than {own}");
+            return Err(StartError::Config(error));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+
+    fn addresses(texts: &[String]) -> Vec<Multiaddr> {
+        texts.iter().map(|text| text.parse().expect("it is an address")).collect()
+    }
+
+    #[test]
+    fn several_addresses_of_one_authority_are_one_authority() {
+        let given = addresses(&[
+            format!("/ip4/10.0.0.1/tcp/1/p2p/{PEER}"),
+            format!("/ip4/10.0.0.1/udp/1/quic-v1/p2p/{PEER}"),
+        ]);
+        let grouped = group_by_peer(&given).expect("they name it");
+        assert_eq!(grouped.len(), 1);
+        assert_eq!(grouped[0].1.len(), 2);
+    }
+
+    #[test]
+    fn an_authority_without_a_usable_peer_id_is_refused() {
+        let bare = addresses(&["/ip4/10.0.0.1/tcp/1".to_owned()]);
+        let error = group_by_peer(&bare).expect_err("it names nobody");
+        assert!(error.to_string().contains("must end in /p2p/ID"), "{error}");
+        let rsa = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N";
+        let rsa = addresses(&[format!("/ip4/10.0.0.1/tcp/1/p2p/{rsa}")]);
+        assert!(matches!(group_by_peer(&rsa), Err(StartError::AuthorityKey(_))));
+    }
+}

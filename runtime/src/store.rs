@@ -1,0 +1,129 @@
+//! Everything in a node's data directory, opened together.
+
+use std::fs;
+
+use rollbook_core::{Authorities, Config, HeapTracker, PeerId, RecoverError};
+use tracing::{info, warn};
+
+use crate::{
+    clock::Clock,
+    error::StartError,
+    event_log::EventFile,
+    files,
+    hints::Hints,
+    identity::Identity,
+    journal_file::{JournalFile, Medium as _, OpenError, Recovered},
+    lock::DirLock,
+    node::{Admission, NodeBuilder},
+    random,
+};
+
+/// A journal several times larger than what it holds is compacted at the start.
+const COMPACT_FACTOR: u64 = 4;
+const COMPACT_FLOOR: u64 = 256 * 1024;
+
+/// Everything in the data directory, open.
+pub(crate) struct Store {
+    pub(crate) lock: DirLock,
+    pub(crate) identity: Identity,
+    pub(crate) tracker: HeapTracker,
+    pub(crate) journal: JournalFile,
+    pub(crate) recovered: Recovered,
+    pub(crate) events: EventFile,
+    pub(crate) hints: Hints,
+}
+
+/// Opens the data directory: lock, key, journal, event log, hints.
+pub(crate) fn open_store(
+    builder: &NodeBuilder,
+    authorities: &[PeerId],
+    interval_ms: u64,
+) -> Result<Store, StartError> {
+    let network = builder.network.parse().map_err(|error: rollbook_core::NetworkError| {
+        StartError::Network { name: builder.network.clone(), reason: error.to_string() }
+    })?;
+    let dir = &builder.data_dir;
+    let dir_error = |source| StartError::DataDir { path: dir.clone(), source };
+    fs::create_dir_all(dir).map_err(dir_error)?;
+    let Some(lock) = DirLock::take(dir).map_err(dir_error)? else {
+        return Err(StartError::DirInUse { path: dir.clone(), process: DirLock::holder(dir) });
+    };
+    let identity = Identity::open_or_create_locked(dir, builder.key_type)?;
+    let own = [identity.peer_id()];
+    let authorities = if authorities.is_empty() { &own } else { authorities };
+    let authorities =
+        Authorities::new(authorities).map_err(|error| StartError::Config(error.to_string()))?;
+    let config = Config {
+        interval_ms,
+        capacity: builder.capacity,
+        admission: match builder.admission {
+            Admission::Open => rollbook_core::Admission::Open,
+            Admission::Manual => rollbook_core::Admission::Manual,
+        },
+        compaction_floor: COMPACT_FLOOR,
+        ..Config::new(network, authorities)
+    };
+    let mut tracker = HeapTracker::new(config, identity.core_key(), random::bytes()?)
+        .map_err(|error| StartError::Config(error.to_string()))?;
+    let (journal, recovered) = open_journal(builder, &mut tracker)?;
+    let events = EventFile::open(dir)
+        .map_err(|source| StartError::EventLog { path: dir.join(files::EVENTS), source })?;
+    Ok(Store { lock, identity, tracker, journal, recovered, events, hints: Hints::load(dir) })
+}
+
+fn open_journal(
+    builder: &NodeBuilder,
+    tracker: &mut HeapTracker,
+) -> Result<(JournalFile, Recovered), StartError> {
+    let path = builder.data_dir.join(files::JOURNAL);
+    let mut unread = 0u64;
+    let opened = JournalFile::open(&builder.data_dir, |frame| match tracker.recover(frame) {
+        // A statement of a later version: others hold it too.
+        Err(RecoverError::Statement(_)) => {
+            unread += 1;
+            Ok(())
+        }
+        taken => taken,
+    });
+    let (journal, recovered) = opened.map_err(|error| match error {
+        OpenError::Io(source) => StartError::Journal { path: path.clone(), source },
+        OpenError::Refused(RecoverError::ForeignPeer | RecoverError::ForeignNetwork) => {
+            StartError::ForeignJournal { path: path.clone() }
+        }
+        OpenError::Refused(RecoverError::Full) => {
+            StartError::JournalTooLarge { path: path.clone() }
+        }
+        OpenError::Refused(error) => StartError::Config(format!("{}: {error}", path.display())),
+    })?;
+    if recovered.is_no_journal() {
+        return Err(StartError::NotAJournal { path });
+    }
+    info!(frames = recovered.frames, unread, "journal read");
+    Ok((journal, recovered))
+}
+
+/// What an operator should know about the files that were found.
+pub(crate) fn warnings(Store { recovered, identity, .. }: &Store) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if recovered.created && !identity.created() {
+        warnings.push(
+            "there was a key but no journal: what this node issued before comes back only from \
+             other nodes"
+                .to_owned(),
+        );
+    }
+    if recovered.damaged > 0 {
+        let bytes = recovered.damaged;
+        warnings.push(format!("{bytes} damaged bytes in the journal were skipped at the start"));
+    }
+    for warning in &warnings {
+        warn!("{warning}");
+    }
+    warnings
+}
+
+/// Whether much of the journal is no longer of use.
+pub(crate) fn is_compaction_due(Store { tracker, journal, recovered, .. }: &Store) -> bool {
+    let live = tracker.status(Clock::new().now()).roll_bytes;
+    recovered.damaged > 0 || journal.size() > COMPACT_FLOOR.max(live.saturating_mul(COMPACT_FACTOR))
+}
