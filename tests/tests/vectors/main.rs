@@ -12,6 +12,7 @@ mod golden;
 mod keys;
 mod layout;
 mod merge;
+mod message_cases;
 mod messages;
 mod peer_ids;
 mod refused;

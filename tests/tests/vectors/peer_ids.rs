@@ -113,9 +113,10 @@ fn file() -> File {
         ("another hash function", [&[0x13, 32][..], &[8; 32]].concat()),
     ];
     File {
-        about: "Peer ids as base58btc text and as bytes (multihash), with hint, order key, key and \
+        about:
+            "Peer ids as base58btc text and as bytes (multihash), with hint, order key, key and \
                 Ethereum address; in the roll's order. Then texts and bytes that are none."
-            .to_owned(),
+                .to_owned(),
         keys: keys(),
         peer_ids: peer_ids.iter().map(describe).collect(),
         refused_texts: texts

@@ -41,8 +41,7 @@ const MIXED_ORDER_KEY: &str = "9ea3f11f5bd34f0cd7147fd0a436c088f624c6100c1df6a53
 const MIXED_ORDER_VALID: &str = "5866666666666666666666666666666666666666666666666666666666666666\
                                  32fb3c832e745e751fd93755d426755cecbb9bc733e3d424be85f9a3ad56bd00";
 /// One for which only the equation with cofactor holds.
-const MIXED_ORDER_COFACTORED: &str =
-    "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022\
+const MIXED_ORDER_COFACTORED: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022\
      5c981802a6733bdcfcf2bd895f12fa17d18064a81b425589d3b78f9fdc45f30b";
 
 /// ECDSA over secp256k1 and SHA-256 with nonces of RFC 6979, as other implementations publish it:
@@ -189,9 +188,7 @@ fn checked_keys() -> Vec<CheckedKey> {
     let PublicKey::Secp256k1(key) = Who::EthereumNode.keys().public_key() else {
         unreachable!("it is a secp256k1 key");
     };
-    let with = |tag: u8, x: &[u8]| {
-        PublicKey::Secp256k1(Hex([&[tag], x].concat()).array())
-    };
+    let with = |tag: u8, x: &[u8]| PublicKey::Secp256k1(Hex([&[tag], x].concat()).array());
     keys.push(check("secp256k1", PublicKey::Secp256k1(key)));
     keys.push(check("the other point of the same x", with(key[0] ^ 1, &key[1..])));
     for tag in [0, 1, 4, 6, 7] {

@@ -6,8 +6,8 @@ use crate::{
     golden::Hex,
     keys::Who,
     statements::{
-        AnnouncementVector, DecisionVector, Fields, ImportedVector, PresenceVector,
-        RegisterVector, StatementVector, TallyVector, VersionVector,
+        AnnouncementVector, DecisionVector, Fields, ImportedVector, PresenceVector, RegisterVector,
+        StatementVector, TallyVector, VersionVector,
     },
 };
 
@@ -20,8 +20,7 @@ pub(crate) const OLD_SESSION: [u8; 4] = [0x5e, 0x55, 0x10, 0x00];
 pub(crate) const AT: u64 = 1_793_504_000;
 
 /// `/ip4/198.51.100.7/udp/7655/quic-v1`.
-pub(crate) const QUIC: [u8; 11] =
-    [4, 198, 51, 100, 7, 0x91, 0x02, 0x1d, 0xe7, 0xcd, 0x03];
+pub(crate) const QUIC: [u8; 11] = [4, 198, 51, 100, 7, 0x91, 0x02, 0x1d, 0xe7, 0xcd, 0x03];
 /// `/ip4/198.51.100.7/tcp/7655`.
 pub(crate) const TCP: [u8; 8] = [4, 198, 51, 100, 7, 6, 0x1d, 0xe7];
 
@@ -187,8 +186,9 @@ fn announcements() -> Vec<StatementVector> {
 fn decisions() -> Vec<StatementVector> {
     let subject = Who::Node.peer_id();
     let standing = |standing: Standing, stamp: u32| (0, standing.0, stamp);
-    let granted: Vec<(u8, u8, u32)> =
-        Grant::all().map(|grant| (grant.register().0, 1, 300 + u32::from(grant.register().0))).collect();
+    let granted: Vec<(u8, u8, u32)> = Grant::all()
+        .map(|grant| (grant.register().0, 1, 300 + u32::from(grant.register().0)))
+        .collect();
     let every_register = [&[standing(Standing::ADMITTED, u32::MAX)][..], &granted].concat();
     let banned = decision(&[standing(Standing::BANNED, 7)]);
     vec![
@@ -197,17 +197,9 @@ fn decisions() -> Vec<StatementVector> {
             version(417),
             decision(&[standing(Standing::ADMITTED, 1), (1, 1, 2)]),
         ),
-        decided(
-            "decision, minimal",
-            VersionVector { epoch: 1, seq: 1 },
-            DecisionVector::default(),
-        ),
+        decided("decision, minimal", VersionVector { epoch: 1, seq: 1 }, DecisionVector::default()),
         decided("decision, every register", version(418), decision(&every_register)),
-        decided(
-            "decision, removed",
-            version(419),
-            decision(&[standing(Standing::REMOVED, 3)]),
-        ),
+        decided("decision, removed", version(419), decision(&[standing(Standing::REMOVED, 3)])),
         decided(
             "decision, a grant taken back",
             version(420),

@@ -187,11 +187,7 @@ impl PresenceVector {
             }),
             horizon: self.horizon.map(Version::from),
             tallies: tallies
-                .map(|tally| Tally {
-                    counter: tally.counter,
-                    count: tally.count,
-                    last: tally.last,
-                })
+                .map(|tally| Tally { counter: tally.counter, count: tally.count, last: tally.last })
                 .collect(),
         }
     }
@@ -320,9 +316,10 @@ impl StatementVector {
 #[test]
 fn statements_are_as_in_the_file() {
     let computed = File {
-        about: "Statements: fields, payload, what is signed (`envelope`), signature, and the whole \
+        about:
+            "Statements: fields, payload, what is signed (`envelope`), signature, and the whole \
                 as on the wire. Times are unix seconds; intent, state, id and value are codes."
-            .to_owned(),
+                .to_owned(),
         network: NETWORK.to_owned(),
         keys: keys(),
         statements: statement_cases::all(),
