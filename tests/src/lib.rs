@@ -23,7 +23,7 @@ pub use binary::{binary, command};
 pub use forge::{Forger, append_statement, forged_grant};
 pub use go_records::{GoRecord, keypair, peer_id};
 pub use network::Network;
-pub use output::{Finished, RunningCommand, refusal, run};
+pub use output::{Finished, RunningCommand, identity, refusal, run};
 pub use raw_http::{RawAnswer, raw_request};
 pub use readme::{Block, Page};
 pub use running_node::RunningNode;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 
 use tempfile::TempDir;
@@ -127,4 +128,13 @@ pub fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Finished {
 #[track_caller]
 pub fn refusal<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> String {
     run(args).refusal()
+}
+
+/// Makes an identity in a data directory, or finds the one that is there: its peer id.
+#[track_caller]
+pub fn identity(data_dir: &Path) -> String {
+    let args = ["identity".as_ref(), "--data-dir".as_ref(), data_dir.as_os_str()];
+    let text = run(args).success();
+    let peer_id = text.lines().find_map(|line| line.strip_prefix("peer id"));
+    peer_id.unwrap_or_else(|| panic!("no peer id: {text}")).trim().to_owned()
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use rollbook_tests::{Network, RunningNode, Setup, eventually, run};
+use rollbook_tests::{Network, RunningNode, Setup, eventually, identity};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// What a node's JSON has, in this order.
@@ -153,16 +153,10 @@ fn what_a_node_says_of_itself_is_seen_and_filtered_by() {
 
 #[test]
 fn a_second_authority_of_the_list_is_one_too() {
-    let second_dir = tempfile::tempdir().expect("a temporary folder");
-    let identity =
-        run(["identity", "--data-dir", second_dir.path().to_str().expect("text")]).success();
-    let id = identity.lines().find_map(|line| line.strip_prefix("peer id"));
-    let id = id.expect("the identity is shown").trim().to_owned();
-    let first_dir = tempfile::tempdir().expect("a temporary folder");
-    let identity =
-        run(["identity", "--data-dir", first_dir.path().to_str().expect("text")]).success();
-    let first_id = identity.lines().find_map(|line| line.strip_prefix("peer id"));
-    let first_id = first_id.expect("the identity is shown").trim().to_owned();
+    let (first_dir, second_dir) = (tempfile::tempdir(), tempfile::tempdir());
+    let first_dir = first_dir.expect("a temporary folder");
+    let second_dir = second_dir.expect("a temporary folder");
+    let (first_id, id) = (identity(first_dir.path()), identity(second_dir.path()));
     // Both lists must name both: the second learns the first's port, the first needs none.
     let nowhere = "/ip4/127.0.0.1/tcp/1/p2p/";
     let first = Setup::new().with("authority", &format!("{nowhere}{first_id}"));

@@ -2,7 +2,7 @@
 //! counted, and without effect on any honest node.
 
 use rollbook_tests::{
-    Network, RunningNode, Setup, append_statement, eventually, forged_grant, run,
+    Network, RunningNode, Setup, append_statement, eventually, forged_grant, identity,
 };
 use serde_json::json;
 
@@ -56,10 +56,7 @@ fn a_node_that_calls_itself_an_authority_decides_nothing() {
     let network = Network::start_with(2, setup());
     network.converge();
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let dir_text = dir.path().to_str().expect("a plain path");
-    let identity = run(["identity", "--data-dir", dir_text]).success();
-    let own = identity.lines().find_map(|line| line.strip_prefix("peer id"));
-    let own = own.expect("the identity is shown").trim().to_owned();
+    let own = identity(dir.path());
     // In its own list it stands beside the true authority.
     let usurper = setup().member_of(&network.authority);
     let usurper = usurper.with("authority", &format!("/ip4/127.0.0.1/tcp/1/p2p/{own}"));
