@@ -9,7 +9,7 @@
 //! - leases are sorted by peer id, one per node.
 
 use crate::{
-    key::{Signer, Verifier},
+    key::{PublicKey, Signer, Verifier},
     ledger::Ledger,
     message::{LeaseAnswer, Renew},
     peer_id::PeerId,
@@ -46,6 +46,8 @@ pub enum CommandError {
     UnknownPeer,
     /// The node does not belong to the network: admit it first.
     NotAdmitted,
+    /// The node's key cannot sign statements, or is weak.
+    UnsupportedKey,
 }
 
 impl core::fmt::Display for CommandError {
@@ -55,6 +57,7 @@ impl core::fmt::Display for CommandError {
             CommandError::Full => "the roll is full",
             CommandError::SubjectIsAuthority => "an authority cannot be removed or banned",
             CommandError::UnknownPeer => "no such node in the roll",
+            CommandError::UnsupportedKey => "the peer id has no key that can sign, or a weak one",
             CommandError::NotAdmitted => "the node is not admitted: admit it first",
         })
     }
@@ -317,6 +320,7 @@ impl<S: Storage> CentralAuthority<S> {
         now: Now,
         peer: &PeerId,
     ) -> Result<Receipt, CommandError> {
+        check_key(peer)?;
         self.decide(ledger, now, peer, RegisterId::STANDING, Standing::ADMITTED.0)
     }
 
@@ -401,6 +405,7 @@ impl<S: Storage> CentralAuthority<S> {
         history: Imported,
         grants: &[Grant],
     ) -> Result<ImportOutcome, CommandError> {
+        check_key(peer)?;
         let standing = ledger.standing(peer);
         if standing != Standing::PENDING && !standing.admits() {
             return Ok(ImportOutcome::NotAdmitted);
@@ -461,6 +466,12 @@ impl<S: Storage> CentralAuthority<S> {
         self.next_lapse_ms = self.next_lapse_ms.min(lapse_ms);
         Ok(())
     }
+}
+
+/// Only a node that can sign belongs to a network: anything verifies under a weak key.
+fn check_key(peer: &PeerId) -> Result<(), CommandError> {
+    let key = PublicKey::of(peer).ok_or(CommandError::UnsupportedKey)?;
+    key.check().map_err(|_which| CommandError::UnsupportedKey)
 }
 
 /// Adds a session that ended at `ended_unix` to what is counted.

@@ -6,7 +6,7 @@ mod common;
 use common::{Cluster, INTERVAL_MS};
 use rollbook_core::{
     Admission, AnnouncementFields, CommandError, Event, Grant, Here, ImportOutcome, Imported,
-    NodeView, Session, Standing, Verdict, storage::Storage,
+    NodeView, PublicKey, Session, Standing, Verdict, storage::Storage,
 };
 
 /// Runs every test over both kinds of storage.
@@ -312,6 +312,9 @@ fn member_cannot_decide<S: Storage>() {
     assert_eq!(cluster.tracker(0).remove(now, &peer), Err(CommandError::SubjectIsAuthority));
     let unknown = common::keys(99).1;
     assert_eq!(cluster.tracker(0).remove(now, &unknown), Err(CommandError::UnknownPeer));
+    let identity_point = [&[1][..], &[0; 31]].concat();
+    let weak = PublicKey::Ed25519(identity_point.try_into().expect("32 bytes")).peer_id();
+    assert_eq!(cluster.tracker(0).admit(now, &weak), Err(CommandError::UnsupportedKey));
 }
 
 fn imported_history_makes_nobody_online_and_counts_once<S: Storage>() {

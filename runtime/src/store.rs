@@ -6,21 +6,16 @@ use rollbook_core::{Authorities, Config, HeapTracker, PeerId, RecoverError};
 use tracing::{info, warn};
 
 use crate::{
-    clock::Clock,
     error::StartError,
     event_log::EventFile,
     files,
     hints::Hints,
     identity::Identity,
-    journal_file::{JournalFile, Medium as _, OpenError, Recovered},
+    journal_file::{JournalFile, OpenError, Recovered},
     lock::DirLock,
     node::{Admission, NodeBuilder},
     random,
 };
-
-/// A journal several times larger than what it holds is compacted at the start.
-const COMPACT_FACTOR: u64 = 4;
-const COMPACT_FLOOR: u64 = 256 * 1024;
 
 /// Everything in the data directory, open.
 pub(crate) struct Store {
@@ -60,7 +55,6 @@ pub(crate) fn open_store(
             Admission::Open => rollbook_core::Admission::Open,
             Admission::Manual => rollbook_core::Admission::Manual,
         },
-        compaction_floor: COMPACT_FLOOR,
         ..Config::new(network, authorities)
     };
     let mut tracker = HeapTracker::new(config, identity.core_key(), random::bytes()?)
@@ -122,8 +116,7 @@ pub(crate) fn warnings(Store { recovered, identity, .. }: &Store) -> Vec<String>
     warnings
 }
 
-/// Whether much of the journal is no longer of use.
-pub(crate) fn is_compaction_due(Store { tracker, journal, recovered, .. }: &Store) -> bool {
-    let live = tracker.status(Clock::new().now()).roll_bytes;
-    recovered.damaged > 0 || journal.size() > COMPACT_FLOOR.max(live.saturating_mul(COMPACT_FACTOR))
+/// Whether the journal holds damage, which a new one written from memory would not.
+pub(crate) fn is_compaction_due(Store { recovered, .. }: &Store) -> bool {
+    recovered.damaged > 0
 }

@@ -169,7 +169,7 @@ pub struct NodeEventTracker<S: Storage, K> {
     epoch_written: Option<u32>,
     alive_written: u64,
     journal: ChangeReader,
-    /// The bytes of journal since the last snapshot was asked for.
+    /// The bytes of journal since the last snapshot was asked for, what was recovered included.
     journal_growth: u64,
     publications: ChangeReader,
     events: ChangeReader,
@@ -252,6 +252,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
             Frame::Epoch(epoch) => self.ledger.note_epoch(*epoch),
             Frame::Statement(bytes) => {
+                self.journal_growth += bytes.len() as u64;
                 let statement = Signed::parse(bytes).map_err(RecoverError::Statement)?;
                 self.ledger.recover(&statement).map_err(|Full| RecoverError::Full)?;
             }

@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use rollbook_core::{ImportOutcome, PeerId, PublicKey, Receipt};
+use rollbook_core::{ImportOutcome, PeerId, Receipt};
 use tokio::sync::oneshot;
 
 use super::Driver;
@@ -67,9 +67,6 @@ impl Driver {
         let result = match self.shared.fault() {
             // Better refused than promised.
             Some(reason) => Err(CommandError::Disk(reason)),
-            None if operation == Operation::Admit && !is_usable(peer) => {
-                Err(CommandError::UnsupportedKey)
-            }
             None => self.decide(peer, operation).map_err(command_error),
         };
         match result {
@@ -219,17 +216,13 @@ fn is_taken_over(prepared: &Prepared, seen: Option<&rollbook_core::NodeView<'_>>
     seen.is_some_and(|seen| first_joined == 0 || seen.first_joined == Some(first_joined))
 }
 
-/// Whether a node of this peer id could ever sign a statement.
-fn is_usable(peer: &PeerId) -> bool {
-    PublicKey::of(peer).is_some_and(|key| key.check().is_ok())
-}
-
 fn command_error(error: rollbook_core::CommandError) -> CommandError {
     match error {
         rollbook_core::CommandError::NotAuthority => CommandError::NotAuthority,
         rollbook_core::CommandError::Full => CommandError::Full,
         rollbook_core::CommandError::SubjectIsAuthority => CommandError::IsAuthority,
         rollbook_core::CommandError::UnknownPeer => CommandError::UnknownNode,
+        rollbook_core::CommandError::UnsupportedKey => CommandError::UnsupportedKey,
         other => CommandError::Refused(other.to_string()),
     }
 }
