@@ -113,6 +113,11 @@ impl InTouch {
         self.0.contains(&hint)
     }
 
+    /// All of them, as they travel.
+    pub(crate) fn into_vec(self) -> Vec<Hint, AUTHORITIES_MAX> {
+        self.0
+    }
+
     /// All of them.
     pub fn as_slice(&self) -> &[Hint] {
         &self.0

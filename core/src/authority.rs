@@ -32,7 +32,7 @@ pub enum Admission {
     Manual,
 }
 
-/// Why a command was not carried out. Nothing changed.
+/// Why a command was not carried out. What it was to decide is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -94,6 +94,8 @@ pub(crate) struct Lease {
     renewed_ms: u64,
     /// The same by the wall clock: when the session was last known to be here.
     renewed_unix: u64,
+    /// When the session before it was last known to be here.
+    earlier_unix: u64,
 }
 
 /// The part of a tracker that issues decisions and presences.
@@ -107,8 +109,10 @@ pub struct CentralAuthority<S: Storage> {
     leases: S::PerNode<Lease>,
     /// Not after the first lease lapses: looked at again then.
     next_lapse_ms: u64,
-    /// Until when by the wall clock an earlier run is known to have been here.
+    /// Until when by the wall clock this or an earlier run is known to have been here.
     alive_unix: u64,
+    /// The same of earlier runs only.
+    resumed_unix: u64,
 }
 
 impl<S: Storage> CentralAuthority<S> {
@@ -120,6 +124,7 @@ impl<S: Storage> CentralAuthority<S> {
             leases: S::PerNode::default(),
             next_lapse_ms: u64::MAX,
             alive_unix: 0,
+            resumed_unix: 0,
         }
     }
 
@@ -142,7 +147,7 @@ impl<S: Storage> CentralAuthority<S> {
     /// was away.
     pub(crate) fn resume<K: Signer + Verifier>(&mut self, ledger: &Ledger<S, K>, now: Now) {
         let own = ledger.own_hint();
-        let alive_unix = self.alive_unix;
+        self.resumed_unix = self.alive_unix;
         for node in ledger.roll.iter() {
             let Some(presence) = node.presence(own).and_then(|signed| signed.read()) else {
                 continue;
@@ -153,7 +158,8 @@ impl<S: Storage> CentralAuthority<S> {
                     session: presence.session,
                     watched_from_ms: now.mono_ms,
                     renewed_ms: now.mono_ms,
-                    renewed_unix: alive_unix.max(presence.joined),
+                    renewed_unix: self.resumed_unix.max(presence.joined),
+                    earlier_unix: 0,
                 };
                 // A lease fits for each node of the roll.
                 let _ = self.insert(lease);
@@ -189,7 +195,12 @@ impl<S: Storage> CentralAuthority<S> {
             return LeaseAnswer::REFUSED;
         }
         let known = self.find(peer).ok().map(|place| self.leases[place]);
-        let earlier = known.filter(|lease| lease.session != renew.session);
+        // A lease is for a node that is held somewhere, so there are no more leases than places.
+        let is_held = ledger.announcement_of(peer).is_some();
+        let has_place = ledger.is_vouched(peer) || ledger.roll.has_room();
+        if known.is_none() && !(is_held && has_place) {
+            return LeaseAnswer::FULL;
+        }
         let lease = Lease {
             peer: *peer,
             session: renew.session,
@@ -199,6 +210,11 @@ impl<S: Storage> CentralAuthority<S> {
             },
             renewed_ms: now.mono_ms,
             renewed_unix: now.unix_s,
+            earlier_unix: match known {
+                Some(lease) if lease.session == renew.session => lease.earlier_unix,
+                Some(lease) => lease.renewed_unix,
+                None => self.resumed_unix,
+            },
         };
         if self.insert(lease).is_err() {
             return LeaseAnswer::FULL;
@@ -206,21 +222,18 @@ impl<S: Storage> CentralAuthority<S> {
         if known.is_none() {
             ledger.counters.leases_granted += 1;
         }
-        let ended_unix = earlier.map_or(self.alive_unix, |lease| lease.renewed_unix);
-        match self.observe(ledger, now, peer, ended_unix) {
+        match self.observe(ledger, now, peer) {
             Ok(()) => LeaseAnswer::GRANTED,
             Err(Full) => LeaseAnswer::FULL,
         }
     }
 
     /// Issues a presence where what `peer` announces and its lease make a transition.
-    /// `ended_unix` is when an earlier session that is still called online was last seen.
     pub(crate) fn observe<K: Signer + Verifier>(
         &mut self,
         ledger: &mut Ledger<S, K>,
         now: Now,
         peer: &PeerId,
-        ended_unix: u64,
     ) -> Result<(), Full> {
         let Some(signed) = ledger.announcement_of(peer) else { return Ok(()) };
         let version = signed.version();
@@ -249,7 +262,7 @@ impl<S: Storage> CentralAuthority<S> {
             {
                 return Ok(());
             }
-            PresenceState::ONLINE => close(&mut presence, ended_unix),
+            PresenceState::ONLINE => close(&mut presence, lease.earlier_unix),
             _ => {}
         }
         presence.session = session;
@@ -263,7 +276,8 @@ impl<S: Storage> CentralAuthority<S> {
         ledger.write(peer, &presence).map(|_change| ())
     }
 
-    /// Ends a session's lease at once, and says that it left.
+    /// Ends a node's lease at once, and says that its session left, or the one before it that is
+    /// still called online.
     fn end<K: Signer + Verifier>(
         &mut self,
         ledger: &mut Ledger<S, K>,
@@ -272,14 +286,16 @@ impl<S: Storage> CentralAuthority<S> {
         session: Session,
         left_unix: u64,
     ) -> Result<(), Full> {
-        if let Ok(place) = self.find(peer) {
-            self.leases.remove_at(place);
-        }
+        let lease = self.find(peer).ok().map(|place| self.leases.remove_at(place));
         let mut presence = self.presence(ledger, peer);
-        if presence.state != PresenceState::ONLINE || presence.session != session {
+        if presence.state != PresenceState::ONLINE {
             return Ok(());
         }
-        close(&mut presence, left_unix);
+        let is_current = presence.session == session;
+        close(
+            &mut presence,
+            lease.filter(|_| !is_current).map_or(left_unix, |lease| lease.earlier_unix),
+        );
         presence.state = PresenceState::LEFT;
         if let Some(announcement) = ledger.announcement_of(peer) {
             presence.rests_on = announcement.version();
@@ -366,8 +382,8 @@ impl<S: Storage> CentralAuthority<S> {
         self.decide(ledger, now, peer, grant.register(), u8::from(granted))
     }
 
-    /// Sets one register, with a stamp above every one that was seen for the node. Where the fold
-    /// says the same already and this authority said so too, nothing is issued.
+    /// Sets one register, with a stamp above every one that was seen for the node. Where the
+    /// decisions come to the same already, nothing is issued.
     fn decide<K: Signer + Verifier>(
         &mut self,
         ledger: &mut Ledger<S, K>,
@@ -420,7 +436,12 @@ impl<S: Storage> CentralAuthority<S> {
             ledger.write(peer, &presence).map_err(|Full| CommandError::Full)?;
         }
         for grant in grants {
-            self.decide(ledger, now, peer, grant.register(), 1)?;
+            let id = grant.register();
+            let node = ledger.roll.get(peer);
+            // What an operator decided stands, whatever the file says.
+            if node.and_then(|node| node.register(id, &ledger.authorities)).is_none() {
+                self.decide(ledger, now, peer, id, 1)?;
+            }
         }
         let head = ledger.roll.head();
         Ok(if head == before {

@@ -19,7 +19,7 @@ impl EthAddress {
         let Some(PublicKey::Secp256k1(key)) = PublicKey::of(peer_id) else {
             return None;
         };
-        let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&key).ok()?;
+        let key = crate::key::secp256k1_key(&key).ok()?;
         let point = key.to_sec1_point(false);
         let digest = Keccak256::digest(&point.as_bytes()[1..]);
         let mut address = [0; 20];

@@ -113,9 +113,7 @@ impl PublicKey {
                 _ => Err(VerifyError::WeakKey),
             },
             #[cfg(feature = "secp256k1")]
-            PublicKey::Secp256k1(key) => k256::ecdsa::VerifyingKey::from_sec1_bytes(key)
-                .map(|_| ())
-                .map_err(|_invalid_point| VerifyError::WeakKey),
+            PublicKey::Secp256k1(key) => secp256k1_key(key).map(|_| ()),
             #[cfg(not(feature = "secp256k1"))]
             PublicKey::Secp256k1(_) => Err(VerifyError::UnsupportedKey),
         }
@@ -135,12 +133,20 @@ fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Result<()
     key.verify_strict(message, &signature).map_err(|_mismatch| VerifyError::BadSignature)
 }
 
+/// A key in SEC 1's compressed form, which is the one that libp2p writes. The library reads its
+/// compact form too (tag 5), which would give one key two peer ids.
+#[cfg(feature = "secp256k1")]
+pub(crate) fn secp256k1_key(key: &[u8; 33]) -> Result<k256::ecdsa::VerifyingKey, VerifyError> {
+    if !matches!(key[0], 2 | 3) {
+        return Err(VerifyError::WeakKey);
+    }
+    k256::ecdsa::VerifyingKey::from_sec1_bytes(key).map_err(|_no_point| VerifyError::WeakKey)
+}
+
 #[cfg(feature = "secp256k1")]
 fn verify_secp256k1(key: &[u8; 33], message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
     use k256::ecdsa::signature::Verifier as _;
-    let Ok(key) = k256::ecdsa::VerifyingKey::from_sec1_bytes(key) else {
-        return Err(VerifyError::WeakKey);
-    };
+    let key = secp256k1_key(key)?;
     let Ok(signature) = k256::ecdsa::Signature::from_der(signature) else {
         return Err(VerifyError::BadSignature);
     };
@@ -306,6 +312,18 @@ mod tests {
         assert_eq!(keys.verify(&writer, b"message", &padded), Err(VerifyError::BadSignature));
         assert!(Keypair::secp256k1([0; 32]).is_err());
         assert!(Keypair::secp256k1([0xff; 32]).is_err());
+    }
+
+    #[cfg(feature = "secp256k1")]
+    #[test]
+    fn key_in_compact_form_is_refused() {
+        let keys = Keypair::secp256k1([7; 32]).expect("a scalar in range");
+        let PublicKey::Secp256k1(mut key) = keys.public_key() else { unreachable!("secp256k1") };
+        assert_eq!(PublicKey::Secp256k1(key).check(), Ok(()));
+        for tag in [0, 1, 4, 5, 6, 7] {
+            key[0] = tag;
+            assert_eq!(PublicKey::Secp256k1(key).check(), Err(VerifyError::WeakKey), "{tag}");
+        }
     }
 
     #[test]

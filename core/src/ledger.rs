@@ -5,6 +5,8 @@
 //! - a statement is compared before it is verified: only what would change the roll is;
 //! - all own statements are numbered from one sequence, within an epoch that no earlier run used.
 
+use heapless::Deque;
+
 use crate::{
     authorities::Authorities,
     counters::Counters,
@@ -22,6 +24,9 @@ use crate::{
     time::Now,
     version::Version,
 };
+
+/// How many contradictions are remembered.
+const CONTRADICTIONS_MAX: usize = 16;
 
 /// What became of an offered statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,9 @@ pub(crate) struct Ledger<S: Storage, K> {
     /// This node's announcement, which is in the roll only while it is admitted.
     announcement: StatementBytes,
     announced: Version,
+    /// The writers that contradicted themselves lately: where, and in which version. A losing half
+    /// that is sent again is neither verified nor reported again.
+    contradictions: Deque<(Hint, PeerId, Version), CONTRADICTIONS_MAX>,
 }
 
 impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
@@ -87,6 +95,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             version: Version::ZERO,
             announcement: StatementBytes::new(),
             announced: Version::ZERO,
+            contradictions: Deque::new(),
         }
     }
 
@@ -139,6 +148,17 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.node(peer)?.announcement()
     }
 
+    /// Whether this node is the writer. The hint alone does not tell: others can be ground to have
+    /// the same.
+    pub(crate) fn is_own(&self, statement: &Signed<'_, Any>) -> bool {
+        match statement.kind() {
+            Kind::Announcement => statement.subject_bytes() == self.own.as_bytes(),
+            Kind::Decision | Kind::Presence => {
+                self.authorities.resolve(statement.writer()) == Some(&self.own)
+            }
+        }
+    }
+
     /// Whether `peer` belongs to the network.
     pub(crate) fn standing(&self, peer: &PeerId) -> Standing {
         self.roll.get(peer).map_or(Standing::PENDING, |node| node.standing(&self.authorities))
@@ -188,12 +208,22 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             }
             Offer::New | Offer::Newer | Offer::Equivocation { .. } => {}
         }
+        let contradiction = (statement.writer(), subject, statement.version());
+        if offer == (Offer::Equivocation { wins: false })
+            && self.contradictions.iter().any(|known| *known == contradiction)
+        {
+            return Taken::Ignored;
+        }
         if statement.verify(&self.network, &writer, &self.keys).is_err() {
             self.counters.statements_bad_signature += 1;
             return Taken::Forged;
         }
         if let Offer::Equivocation { .. } = offer {
             self.counters.equivocations += 1;
+            if self.contradictions.is_full() {
+                self.contradictions.pop_front();
+            }
+            self.contradictions.push_back(contradiction).expect("there is room for one more");
             found(Finding::Equivocation { writer, subject });
         }
         if writer == self.own && statement.version() >= self.version {
@@ -218,8 +248,16 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
 
     /// Puts a statement of the journal back, unverified: it was verified before it was written.
     pub(crate) fn recover(&mut self, statement: &Signed<'_, Any>) -> Result<(), Full> {
-        if statement.writer() == self.own_hint {
+        if self.is_own(statement) {
             self.version = self.version.max(statement.version());
+        }
+        // An authority that is no longer configured counts for nothing, and others do not hold
+        // what it said.
+        let counts =
+            statement.kind() == Kind::Announcement || self.authorities.contains(statement.writer());
+        if !counts {
+            self.counters.statements_unknown_writer += 1;
+            return Ok(());
         }
         self.roll.put(statement).map(|_offer| ())
     }
@@ -248,6 +286,8 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.roll.normalise(&subject, standing.admits());
         if standing.admits() {
             self.let_in(&subject);
+        } else if standing != Standing::PENDING {
+            self.pool.remove(&subject);
         }
         Ok(offer)
     }
@@ -266,9 +306,11 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     }
 
     fn settle_own_announcement(&mut self) {
-        if let Ok(announcement) = Signed::parse(&self.announcement) {
-            // Where it has no room the node is known by what others say of it.
-            let _ = self.roll.put(&announcement);
+        let Ok(announcement) = Signed::parse(&self.announcement) else { return };
+        // Where it has no room the node is known by what others say of it.
+        let offer = self.roll.put(&announcement);
+        if offer.is_ok_and(Offer::advances) && !self.durability.epoch_durable() {
+            self.durability.own_statement(self.roll.head());
         }
     }
 

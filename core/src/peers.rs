@@ -13,7 +13,7 @@ use crate::{
 
 /// How long an answer may take.
 pub(crate) const ANSWER_MS: u64 = 10_000;
-/// How many requests are under way at once.
+/// How many requests to others than authorities are under way at once.
 const IN_FLIGHT_MAX: usize = 8;
 /// After how many complete answers with unequal roots everything is read again, at first.
 pub(crate) const PATIENCE_MIN: u8 = 3;
@@ -30,6 +30,10 @@ pub(crate) struct Peer {
     pub(crate) acknowledged: Version,
     /// When the request under way was sent.
     pub(crate) asked_ms: Option<u64>,
+    /// Authorities are asked whatever else is under way.
+    pub(crate) is_authority: bool,
+    /// The version of this node's announcement that was sent along last.
+    pub(crate) pushed: Version,
     /// When to ask it next.
     pub(crate) next_sync_ms: u64,
     /// How often in a row everything was read and the roots still differed.
@@ -47,7 +51,12 @@ impl<S: Storage> Peers<S> {
         Peers(S::PerPeer::default())
     }
 
-    pub(crate) fn connect(&mut self, peer_id: PeerId, next_sync_ms: u64) -> Result<(), Full> {
+    pub(crate) fn connect(
+        &mut self,
+        peer_id: PeerId,
+        is_authority: bool,
+        next_sync_ms: u64,
+    ) -> Result<(), Full> {
         if self.get_mut(&peer_id).is_some() {
             return Ok(());
         }
@@ -60,6 +69,8 @@ impl<S: Storage> Peers<S> {
             cursor: Cursor::default(),
             acknowledged: Version::ZERO,
             asked_ms: None,
+            is_authority,
+            pushed: Version::ZERO,
             next_sync_ms,
             mismatches: 0,
             patience: PATIENCE_MIN,
@@ -97,26 +108,25 @@ impl<S: Storage> Peers<S> {
         self.0.iter_mut()
     }
 
-    /// The peer whose request is due for the longest time.
+    /// The peer to ask next: an authority first, then whose request is due for the longest time.
     pub(crate) fn next_due(&mut self, now_ms: u64) -> Option<&mut Peer> {
-        if self.asks_enough() {
-            return None;
-        }
+        let asks_enough = self.asks_enough();
         self.0
             .iter_mut()
             .filter(|peer| peer.asked_ms.is_none() && peer.next_sync_ms <= now_ms)
-            .min_by_key(|peer| peer.next_sync_ms)
+            .filter(|peer| peer.is_authority || !asks_enough)
+            .min_by_key(|peer| (!peer.is_authority, peer.next_sync_ms))
     }
 
     /// When something about a peer is due: the end of waiting for an answer or, if requests can be
     /// sent, the next one.
     pub(crate) fn next_deadline_ms(&self, can_ask: bool) -> Option<u64> {
-        let can_ask = can_ask && !self.asks_enough();
+        let asks_enough = self.asks_enough();
         self.0
             .iter()
             .filter_map(|peer| match peer.asked_ms {
                 Some(asked_ms) => Some(asked_ms.saturating_add(ANSWER_MS)),
-                None if can_ask => Some(peer.next_sync_ms),
+                None if can_ask && (peer.is_authority || !asks_enough) => Some(peer.next_sync_ms),
                 None => None,
             })
             .min()
@@ -124,7 +134,8 @@ impl<S: Storage> Peers<S> {
     }
 
     fn asks_enough(&self) -> bool {
-        self.0.iter().filter(|peer| peer.asked_ms.is_some()).count() >= IN_FLIGHT_MAX
+        let under_way = |peer: &&Peer| peer.asked_ms.is_some() && !peer.is_authority;
+        self.0.iter().filter(under_way).count() >= IN_FLIGHT_MAX
     }
 
     /// A peer whose answer is overdue.

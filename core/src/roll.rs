@@ -177,6 +177,11 @@ impl<S: Storage> Roll<S> {
         self.entries.len()
     }
 
+    /// Whether another node would find room.
+    pub fn has_room(&self) -> bool {
+        self.count() < self.capacity
+    }
+
     /// The size of all statements, in bytes.
     pub fn size(&self) -> u64 {
         self.size
@@ -264,7 +269,7 @@ impl<S: Storage> Roll<S> {
         order_key: u64,
         node: NodeData<S::Statements>,
     ) -> Result<(), Full> {
-        if self.count() >= self.capacity {
+        if !self.has_room() {
             return Err(Full);
         }
         let index = u32::try_from(self.entries.len()).map_err(|_over_32_bits| Full)?;

@@ -121,6 +121,8 @@ impl<B: Buffer> NodeData<B> {
     /// admitted: an authority signs a presence only for a node that it admits.
     pub fn standing(&self, authorities: &Authorities) -> Standing {
         match self.register(RegisterId::STANDING, authorities) {
+            // Decided to be undecided: nobody may say that, and it admits nobody.
+            Some(register) if register.value == Standing::PENDING.0 => Standing::REMOVED,
             Some(register) => Standing(register.value),
             None if self.is_vouched(authorities) => Standing::ADMITTED,
             None => Standing::PENDING,
@@ -199,7 +201,8 @@ fn fold_presence(
     if announcement.intent == Intent::LEAVING {
         return (Here::Left, Here::Left);
     }
-    if context.in_touch.contains(subject.hint()) {
+    let hint = subject.hint();
+    if context.in_touch.contains(hint) && context.authorities.resolve(hint) == Some(subject) {
         return (Here::Online, Here::Online);
     }
     let Some(slot) = slot else {

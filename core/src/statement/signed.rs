@@ -152,6 +152,10 @@ impl<'a> Signed<'a, Any> {
         let mut writer = Hint::NONE;
         writer.0.copy_from_slice(reader.bytes(4)?);
         let version = Version { epoch: reader.varint_u32()?, seq: reader.varint_u32()? };
+        // The last epoch is nobody's, so there is always one above what is met.
+        if version.epoch == u32::MAX {
+            return Err(StatementError::Malformed);
+        }
         let wire = &bytes[..bytes.len() - rest.len()];
         let fields = reader.0;
         let of = PhantomData;
@@ -330,7 +334,9 @@ impl<'a> Reader<'a> {
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                // One number has one form: who passes a statement on could pad it otherwise.
+                let padded = shift > 0 && bits == 0;
+                return if padded { Err(StatementError::Malformed) } else { Ok(value) };
             }
         }
         Err(StatementError::Malformed)

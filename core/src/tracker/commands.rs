@@ -112,7 +112,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if let Some(authority) = &mut self.authority {
             let own = *self.ledger.own();
             // The own slot exists already and is only replaced.
-            let _ = authority.observe(&mut self.ledger, now, &own, now.unix_s);
+            let _ = authority.observe(&mut self.ledger, now, &own);
         }
     }
 
@@ -127,11 +127,16 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         authorities.peek().is_none() || authorities.any(|peer| peer.acknowledged >= announced)
     }
 
-    /// An own announcement: home is an authority's own self, a member's as far as it has one.
+    /// The home to announce: an authority's own self, a member's as far as it has one. A home that
+    /// went silent stays announced until another has answered.
     fn announced_home(&self) -> Hint {
+        let announced = || {
+            let said = self.ledger.announcement().and_then(|signed| signed.read());
+            said.map_or(Hint::NONE, |said| said.home)
+        };
         match self.authority {
             Some(_) => self.ledger.own_hint(),
-            None => self.home.current().unwrap_or(Hint::NONE),
+            None => self.home.current().map_or_else(announced, |home| home.hint()),
         }
     }
 

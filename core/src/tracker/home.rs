@@ -10,15 +10,15 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Home {
     /// The one that answered, while it does.
-    current: Option<Hint>,
+    current: Option<PeerId>,
     /// The one that was given up last: another is preferred.
-    given_up: Option<Hint>,
+    given_up: Option<PeerId>,
     answered_ms: u64,
     in_touch: InTouch,
 }
 
 impl Home {
-    pub(super) fn current(&self) -> Option<Hint> {
+    pub(super) fn current(&self) -> Option<PeerId> {
         self.current
     }
 
@@ -28,17 +28,17 @@ impl Home {
         &self,
         authorities: &Authorities,
         is_connected: impl Fn(&PeerId) -> bool,
-    ) -> Option<Hint> {
+    ) -> Option<PeerId> {
         let connected =
-            || authorities.iter().filter(|(_, peer)| is_connected(peer)).map(|(hint, _)| hint);
-        let current = connected().find(|hint| Some(*hint) == self.current);
+            || authorities.iter().filter(|(_, peer)| is_connected(peer)).map(|(_, peer)| *peer);
+        let current = connected().find(|peer| Some(*peer) == self.current);
         current
-            .or_else(|| connected().find(|hint| Some(*hint) != self.given_up))
+            .or_else(|| connected().find(|peer| Some(*peer) != self.given_up))
             .or_else(|| connected().next())
     }
 
     /// `home` answered a renewal. Says whether it is another home than before.
-    pub(super) fn answered(&mut self, now: Now, home: Hint, in_touch: InTouch) -> bool {
+    pub(super) fn answered(&mut self, now: Now, home: PeerId, in_touch: InTouch) -> bool {
         let changed = self.current != Some(home);
         self.current = Some(home);
         self.answered_ms = now.mono_ms;
@@ -57,7 +57,7 @@ impl Home {
     }
 
     /// The home refused this node.
-    pub(super) fn refused(&mut self, by: Hint) -> bool {
+    pub(super) fn refused(&mut self, by: PeerId) -> bool {
         let was_home = self.current == Some(by);
         if was_home {
             self.current = None;

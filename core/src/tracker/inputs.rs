@@ -220,15 +220,14 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
         }
         let more = !complete && !response.statements.is_empty();
-        let unacknowledged = response.acknowledged < announced
-            && response.lease == LeaseAnswer::GRANTED
-            && peer.cursor.incarnation == response.cursor.incarnation;
-        self.schedule_after(now, from, more || unacknowledged);
+        // What was announced since this was asked is sent at once; what was sent and not taken in
+        // is sent again in its turn.
+        let unsent = response.lease == LeaseAnswer::GRANTED && peer.pushed < announced;
+        self.schedule_after(now, from, more || unsent);
     }
 
     fn note_lease(&mut self, now: Now, from: &PeerId, response: &SyncResponse<'_>) {
-        let hint = from.hint();
-        if self.authority.is_some() || !self.config.authorities.contains(hint) {
+        if self.authority.is_some() || !self.config.authorities.contains_peer(from) {
             return;
         }
         match response.lease {
@@ -241,7 +240,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     .copied()
                     .filter(|hint| authorities.contains(*hint))
                     .collect();
-                if self.home.answered(now, hint, in_touch) {
+                if self.home.answered(now, *from, in_touch) {
                     self.notify(Event::HomeChanged { home: Some(*from) });
                 }
                 let announced_home = self
@@ -249,7 +248,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     .announcement()
                     .and_then(|signed| signed.read())
                     .map(|announcement| announcement.home);
-                if announced_home.is_some_and(|home| home != hint) {
+                if announced_home.is_some_and(|home| home != from.hint()) {
                     self.announce_again(now);
                 }
             }
@@ -257,7 +256,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             | LeaseAnswer::REFUSED
             | LeaseAnswer::FULL
             | LeaseAnswer::RECOVERING => {
-                let was_home = self.home.refused(hint);
+                let was_home = self.home.refused(*from);
                 if was_home {
                     self.notify(Event::HomeChanged { home: None });
                 }
@@ -286,13 +285,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if *peer == *self.ledger.own() {
             return;
         }
+        let is_authority = self.config.authorities.contains_peer(peer);
         // Whoever is asked at once by many is asked over an interval instead.
-        let wait_ms = if self.config.authorities.contains_peer(peer) {
-            0
-        } else {
-            self.random.below(self.config.interval_ms)
-        };
-        if self.peers.connect(*peer, now.mono_ms + wait_ms).is_err() {
+        let wait_ms = if is_authority { 0 } else { self.random.below(self.config.interval_ms) };
+        if self.peers.connect(*peer, is_authority, now.mono_ms + wait_ms).is_err() {
             self.ledger.counters.peers_no_room += 1;
         }
     }
@@ -364,12 +360,13 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// `at_ms`.
     pub(super) fn sync_with_home_at(&mut self, at_ms: u64) {
         let Some(target) = self.home_target() else { return };
-        if let Some(peer) = self.peers.iter_mut().find(|peer| peer.peer_id.hint() == target) {
+        if let Some(peer) = self.peers.get_mut(&target) {
             peer.next_sync_ms = peer.next_sync_ms.min(at_ms);
         }
     }
 
-    pub(super) fn home_target(&self) -> Option<crate::peer_id::Hint> {
+    /// The authority that this node renews with, or asks for a lease.
+    pub(super) fn home_target(&self) -> Option<PeerId> {
         if self.authority.is_some() {
             return None;
         }
@@ -383,7 +380,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Says when `peer` is asked next: at once where there is more to read.
     fn schedule_after(&mut self, now: Now, peer: &PeerId, at_once: bool) {
-        let is_home = self.home_target() == Some(peer.hint());
+        let is_home = self.home_target() == Some(*peer);
         let among_authorities =
             self.authority.is_some() && self.config.authorities.contains_peer(peer);
         let wait_ms = if at_once {
@@ -419,7 +416,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             authorities: self.config.authorities.set_hash(),
             flags,
             in_touch: match self.authority {
-                Some(_) => direct.chain(own).collect(),
+                Some(_) => direct.chain(own).collect::<InTouch>().into_vec(),
                 // Only what a home says of authorities counts.
                 None => heapless::Vec::new(),
             },
@@ -498,7 +495,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if let Some(authority) = &mut self.authority {
             for peer in announcing.iter() {
                 // Without room it is looked at again at the node's next renewal.
-                let _ = authority.observe(&mut self.ledger, now, peer, now.unix_s);
+                let _ = authority.observe(&mut self.ledger, now, peer);
             }
         }
         announcing.clear();

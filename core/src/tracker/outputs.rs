@@ -70,11 +70,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.alive_written = alive;
             return Some(self.frame(len, false));
         }
-        let own = self.ledger.own_hint();
         let mut reader = self.journal;
         let next = reader.next_statement(&self.ledger.roll, u64::MAX).map(|(_, held)| {
             let statement = held.statement;
-            let must_sync = statement.writer() == own && statement.kind() != Kind::Announcement;
+            let must_sync =
+                statement.kind() != Kind::Announcement && self.ledger.is_own(&statement);
             (journal::encode(&Frame::Statement(statement.wire()), out), must_sync)
         });
         match next {
@@ -133,7 +133,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if !self.ledger.durability.epoch_durable() {
             return None;
         }
-        let own = self.ledger.own_hint();
         let visible = self.ledger.durability.visible(self.ledger.roll.head());
         let bound = out.len().min(GOSSIP_SIZE_MAX);
         let (format, body) = out[..bound].split_first_mut()?;
@@ -146,14 +145,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 break;
             };
             let statement = held.statement;
-            if statement.writer() != own {
+            if !self.ledger.is_own(&statement) {
                 continue;
             }
             let mut fits = page.push(statement.wire());
             if statement.kind() == Kind::Presence
                 && let Some(announcement) = entry.node().announcement()
             {
-                fits &= announcement.writer() == own || page.push(announcement.wire());
+                let is_own = entry.node().subject() == self.ledger.own();
+                fits &= is_own || page.push(announcement.wire());
             }
             if !fits {
                 debug_assert!(before.1 > 0, "a presence and an announcement fit one message");
@@ -192,7 +192,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let leaving = announcement
             .and_then(|signed| signed.read())
             .is_some_and(|said| said.intent == Intent::LEAVING);
-        let renews = home == Some(to.hint()) && announcement.is_some() && !leaving;
+        let renews = home == Some(to) && announcement.is_some() && !leaving;
         let statements = match announcement {
             Some(signed) if peer.acknowledged < announced => signed.wire(),
             _ => &[],
@@ -207,6 +207,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         };
         let len = message::encode(&Request::Sync(fields), out)?;
         peer.asked_ms = Some(now.mono_ms);
+        peer.pushed = announced;
         self.ledger.counters.requests_sent += 1;
         Some(OutgoingRequest { to, len })
     }
@@ -247,8 +248,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let out_of_touch = self
             .heard
             .iter()
-            .filter(|(hint, _)| self.in_touch.contains(*hint))
-            .map(|(_, heard_ms)| heard_ms + window_ms);
+            .map(|(_, heard_ms)| heard_ms.saturating_add(window_ms))
+            // Those that lapsed already have been acted on.
+            .filter(|lapse_ms| *lapse_ms > self.last_ms);
         [
             self.peers.next_deadline_ms(self.ledger.durability.epoch_durable()),
             self.authority.as_ref().and_then(|authority| authority.next_lapse_ms()),

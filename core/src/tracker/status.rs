@@ -117,7 +117,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let own = self.ledger.own();
         let home = match self.authority {
             Some(_) => Some(*own),
-            None => self.home.current().and_then(|hint| self.authorities().resolve(hint)).copied(),
+            None => self.home.current(),
         };
         let mut status = Status {
             role: if self.authority.is_some() { Role::Authority } else { Role::Member },

@@ -223,6 +223,11 @@ impl<S: Storage> Cluster<S> {
         }
     }
 
+    /// As [`Cluster::hold_syncs`] for a node that is about to start.
+    pub(crate) fn hold_next_syncs(&mut self, node: usize) {
+        self.nodes[node].holds_syncs = true;
+    }
+
     /// Kills `node`: nobody is told but by the connections that end.
     pub(crate) fn stop(&mut self, node: usize) {
         for other in 0..self.nodes.len() {
