@@ -138,6 +138,8 @@ fn framing() -> Vec<RefusedVector> {
     let payload = &good.payload.0;
     // A size of 5 bytes that does not fit 32 bits.
     let huge = [&[0xff, 0xff, 0xff, 0xff, 0x1f][..], &wire[2..]].concat();
+    // The same size in a byte more than it needs.
+    let padded = [&[wire[0] | 0x80, wire[1] | 0x80, 0][..], &wire[2..]].concat();
     let endless = [&[0x80; 6][..], &wire[2..]].concat();
     let long_tail = prefix(3, Who::Node).announcement(&bare_announcement());
     let rest = PAYLOAD_SIZE_MAX + 1 - long_tail.0.len();
@@ -149,6 +151,7 @@ fn framing() -> Vec<RefusedVector> {
         case("cut inside the signature", node, wire[..wire.len() - 1].to_vec()),
         case("a byte behind the end", node, [&wire[..], &[0]].concat()),
         case("a size over 32 bits", node, huge),
+        case("a size in more bytes than it needs", node, padded),
         case("a size without end", node, endless),
         case("a payload over its bound", node, signed(Who::Node, &long_tail.0)),
         case("a signature over its bound", node, Layout::statement(payload, &[0x30; 73])),
@@ -164,6 +167,7 @@ fn prefixes() -> Vec<RefusedVector> {
         Layout::prefix(1, bytes, &Who::FirstAuthority.hint().0, version(7)).decision(&decision(&[]))
     };
     let begun = Layout::default().byte(3).byte(38).raw(peer.as_bytes()).raw(&hint);
+    let last_epoch = begun.clone().varint(u64::from(u32::MAX)).varint(1).announcement(&said);
     let over_32_bits = begun.clone().varint(1 << 32).varint(1).announcement(&said);
     vec![
         form("kind 0", node, &prefix(0, node).announcement(&said)),
@@ -181,6 +185,7 @@ fn prefixes() -> Vec<RefusedVector> {
             &subject(&[&[0, 41][..], &[8; 41]].concat()),
         ),
         form("an epoch over 32 bits", node, &over_32_bits),
+        form("the last epoch", node, &last_epoch),
         form("no version", node, &begun),
     ]
 }

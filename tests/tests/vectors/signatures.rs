@@ -194,7 +194,7 @@ fn checked_keys() -> Vec<CheckedKey> {
     let with = |tag: u8, x: &[u8]| PublicKey::Secp256k1(Hex([&[tag], x].concat()).array());
     keys.push(check("secp256k1", PublicKey::Secp256k1(key)));
     keys.push(check("the other point of the same x", with(key[0] ^ 1, &key[1..])));
-    for tag in [0, 1, 4, 6, 7] {
+    for tag in [0, 1, 4, 5, 6, 7] {
         keys.push(check("with another tag than 2 and 3", with(tag, &key[1..])));
     }
     keys.push(check("no point of the curve", with(2, &[5; 32])));

@@ -117,7 +117,7 @@ pub(crate) fn all() -> Vec<StatementVector> {
 fn announcements() -> Vec<StatementVector> {
     let home = Who::FirstAuthority;
     let typical = announcement(home);
-    let last = VersionVector { epoch: u32::MAX, seq: u32::MAX };
+    let last = VersionVector { epoch: u32::MAX - 1, seq: u32::MAX };
     // As much of everything as fits beside as much of everything else.
     let mut addresses = vec![Hex::of(&TCP); 2];
     addresses.resize(8, Hex::of(&TCP[..5]));
@@ -301,7 +301,7 @@ fn presences() -> Vec<StatementVector> {
             "presence, maximal",
             Who::SecondAuthority,
             &Who::EthereumNode.peer_id(),
-            VersionVector { epoch: u32::MAX, seq: u32::MAX },
+            VersionVector { epoch: u32::MAX - 1, seq: u32::MAX },
             Fields::Presence(maximal),
             &[],
         ),
