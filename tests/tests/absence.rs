@@ -120,3 +120,35 @@ fn a_stopped_process_that_goes_on_is_itself_again() {
     let view = network.authority.view(member.peer_id()).expect("it is in the roll");
     assert_eq!(view["standing"], "admitted");
 }
+
+#[test]
+fn who_died_while_the_authority_was_away_is_called_left_after_its_return() {
+    let mut network = Network::start(2);
+    let mut dead = network.members.pop().expect("two members");
+    network.authority.kill9();
+    dead.kill9();
+    network.authority.start_again();
+    for node in network.all() {
+        let view = node.await_presence(dead.peer_id(), "left");
+        assert!(view["lastLeft"].as_u64() >= view["lastJoined"].as_u64(), "{view}");
+    }
+    network.converge();
+    dead.start_again();
+    network.members.push(dead);
+    network.converge();
+}
+
+#[test]
+fn an_authority_that_comes_back_at_another_address_finds_its_members() {
+    let mut network = Network::start(2);
+    let before = network.authority.listen().to_vec();
+    network.authority.kill9();
+    let elsewhere = ["/ip4/127.0.0.1/tcp/0".to_owned()];
+    network.authority.start_again_with(|setup| setup.listening(&elsewhere));
+    assert_ne!(network.authority.listen(), before);
+    network.converge();
+    let address = network.authority.listen()[0].split("/p2p/").next().expect("an address");
+    network.all_see("its new address", network.authority.peer_id(), |view| {
+        view["multiaddrs"] == json!([address])
+    });
+}

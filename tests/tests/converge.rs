@@ -121,6 +121,23 @@ fn the_roll_says_the_same_on_every_node() {
 }
 
 #[test]
+fn nodes_meet_over_quic_as_well_as_over_tcp() {
+    let quic = "/ip4/127.0.0.1/udp/0/quic-v1".to_owned();
+    let both = [quic.clone(), "/ip4/127.0.0.1/tcp/0".to_owned()];
+    let authority = RunningNode::start(Setup::new().listening(&both));
+    assert_eq!(authority.listen().len(), 2, "{:?}", authority.listen());
+    let by_quic = authority.listen().iter().find(|address| address.contains("/quic-v1/"));
+    let by_quic = Setup::new().with("authority", by_quic.expect("it listens on both"));
+    let by_quic = RunningNode::start(by_quic.listening(&[quic]));
+    let by_both = RunningNode::start(Setup::new().member_of(&authority));
+    let network = Network { authority, members: vec![by_quic, by_both] };
+    network.converge();
+    let subject = network.members[0].peer_id();
+    network.authority.cli(["grant", subject, "staked"]).success();
+    network.all_see("a grant", subject, |view| view["isStaked"] == true);
+}
+
+#[test]
 fn what_a_node_says_of_itself_is_seen_and_filtered_by() {
     let authority = RunningNode::start(Setup::new());
     let setup = Setup::new().member_of(&authority);
