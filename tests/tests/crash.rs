@@ -1,7 +1,7 @@
 //! Nodes that are killed in the middle of everything lose nothing that was acknowledged, and the
 //! network goes on.
 
-use rollbook_tests::{GoRecord, Network, RunningNode, Setup};
+use rollbook_tests::{GoRecord, Network, RunningNode, Setup, eventually};
 use serde_json::{Value, json};
 
 /// What must be the same before and after a crash of any node.
@@ -185,6 +185,52 @@ fn an_acknowledged_grant_survives_a_kill_right_after_it() {
     authority.start_again();
     let view = authority.view(&records[0].peer_id).expect("a decision is kept");
     assert_eq!(view["standing"], "banned");
+}
+
+/// Records whose history grows with each import, so that every import writes all of them anew.
+fn growing_records(round: u64) -> Vec<GoRecord> {
+    let grown = |record: GoRecord| GoRecord { accumulated_seconds: 1_000 + round, ..record };
+    (0..400).map(GoRecord::numbered).map(grown).collect()
+}
+
+#[test]
+fn a_journal_that_is_compacted_again_and_again_keeps_all_through_kills() {
+    let mut authority = RunningNode::start(Setup::new());
+    let journal = authority.file("journal");
+    let size = || std::fs::metadata(&journal).expect("it is there").len();
+    let import = ["import", "-", "--format", "masa"];
+    let (mut round, mut shrunk, mut largest) = (0, 0, 0);
+    while shrunk < 3 {
+        assert!(round < 100, "the journal grows for ever: {largest} bytes");
+        let mut before = size();
+        for _ in 0..3 {
+            round += 1;
+            authority.cli_with_input(import, &GoRecord::file(&growing_records(round))).success();
+            let after = size();
+            shrunk += u32::from(after < before);
+            largest = largest.max(after);
+            before = after;
+        }
+        // Killed somewhere in the middle of one more.
+        let unfinished = GoRecord::file(&growing_records(round + 1));
+        let command = authority.start_cli(import, &unfinished);
+        eventually("it is under way", || match size() {
+            now if now == before => Err(format!("{now} bytes")),
+            _ => Ok(()),
+        });
+        authority.kill9();
+        drop(command);
+        authority.start_again();
+        let kept = 1_000 + round;
+        for record in growing_records(round) {
+            let view = authority.view(&record.peer_id).expect("it was imported");
+            let uptime = view["accumulatedUptimeSeconds"].as_u64().expect("a number");
+            assert!(uptime == kept || uptime == kept + 1, "{kept} was acknowledged: {view}");
+        }
+        round += 1;
+    }
+    assert!(largest < 1 << 20, "a compacted journal stays small: {largest} bytes");
+    assert!(!authority.file("journal.new").exists());
 }
 
 #[test]
