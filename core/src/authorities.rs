@@ -102,9 +102,10 @@ pub struct InTouch(Vec<Hint, AUTHORITIES_MAX>);
 impl InTouch {
     /// Adds one; more than there can be authorities are not kept.
     pub fn insert(&mut self, hint: Hint) {
-        if !self.contains(hint) {
+        // Sorted, so that two sets of the same are equal.
+        if let Err(place) = self.0.binary_search(&hint) {
             // Only configured authorities are inserted, and no more than fit are configured.
-            let _ = self.0.push(hint);
+            let _ = self.0.insert(place, hint);
         }
     }
 

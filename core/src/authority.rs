@@ -99,6 +99,13 @@ pub(crate) struct Lease {
 }
 
 /// The part of a tracker that issues decisions and presences.
+///
+/// It writes to the tracker's roll, so its commands are the tracker's: a node is added by
+/// [`admit`](crate::NodeEventTracker::admit), updated by [`grant`](crate::NodeEventTracker::grant)
+/// and [`revoke`](crate::NodeEventTracker::revoke), read by
+/// [`node`](crate::NodeEventTracker::node), taken out by
+/// [`remove`](crate::NodeEventTracker::remove) and [`ban`](crate::NodeEventTracker::ban). Leases
+/// follow from the requests that are handled.
 #[derive(Debug)]
 pub struct CentralAuthority<S: Storage> {
     admission: Admission,
@@ -147,7 +154,9 @@ impl<S: Storage> CentralAuthority<S> {
     /// was away.
     pub(crate) fn resume<K: Signer + Verifier>(&mut self, ledger: &Ledger<S, K>, now: Now) {
         let own = ledger.own_hint();
-        self.resumed_unix = self.alive_unix;
+        // A clock that once ran ahead is not believed for ever.
+        self.resumed_unix = self.alive_unix.min(now.unix_s);
+        self.alive_unix = self.resumed_unix;
         for node in ledger.roll.iter() {
             let Some(presence) = node.presence(own).and_then(|signed| signed.read()) else {
                 continue;
@@ -212,6 +221,10 @@ impl<S: Storage> CentralAuthority<S> {
             renewed_unix: now.unix_s,
             earlier_unix: match known {
                 Some(lease) if lease.session == renew.session => lease.earlier_unix,
+                // The session that is still called online may be one further back.
+                Some(lease) if lease.session != self.presence(ledger, peer).session => {
+                    lease.earlier_unix
+                }
                 Some(lease) => lease.renewed_unix,
                 None => self.resumed_unix,
             },
@@ -310,12 +323,12 @@ impl<S: Storage> CentralAuthority<S> {
             return;
         }
         let life_ms = self.window_ms + self.grace_ms;
-        while let Some(lease) = self
-            .leases
-            .iter()
-            .find(|lease| now.mono_ms.saturating_sub(lease.renewed_ms) >= life_ms)
-            .copied()
-        {
+        // From the end, since each that lapses is taken out.
+        for index in (0..self.leases.len()).rev() {
+            let lease = self.leases[index];
+            if now.mono_ms.saturating_sub(lease.renewed_ms) < life_ms {
+                continue;
+            }
             ledger.counters.leases_lapsed += 1;
             // Only what is in the roll is called left, and replacing it needs no more room.
             let _ = self.end(ledger, now, &lease.peer, lease.session, lease.renewed_unix);

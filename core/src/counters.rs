@@ -27,6 +27,8 @@ counters! {
     statements_older,
     /// Statements whose signature is not their writer's, or whose writer's key is weak.
     statements_bad_signature,
+    /// Statements whose writer's kind of key cannot be checked here.
+    statements_unsupported_key,
     /// Statements by a writer who is no configured authority.
     statements_unknown_writer,
     /// Statements of a kind that this version does not know.

@@ -6,8 +6,13 @@ use crate::peer_id::PeerId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A node of the roll came online.
+    /// A node of the roll came online in a session that was not told of, or after it left.
     Joined {
+        /// The node.
+        peer: PeerId,
+    },
+    /// A node of which nobody in touch could say is online, in the session that it joined in.
+    Returned {
         /// The node.
         peer: PeerId,
     },

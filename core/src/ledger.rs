@@ -11,12 +11,12 @@ use crate::{
     authorities::Authorities,
     counters::Counters,
     durability::Durability,
-    key::{Signer, Verifier},
+    key::{Signer, Verifier, VerifyError},
     network::Network,
     node_data::{NodeData, Offer},
     peer_id::{Hint, PeerId},
     pool::Pool,
-    roll::{ChangeReader, Roll},
+    roll::Roll,
     statement::{
         Announcement, Any, Fields, Intent, Kind, Session, Signed, Standing, StatementBytes,
     },
@@ -25,6 +25,8 @@ use crate::{
     version::Version,
 };
 
+/// The last epoch that statements are made in.
+const EPOCH_MAX: u32 = u32::MAX - 1;
 /// How many contradictions are remembered.
 const CONTRADICTIONS_MAX: usize = 16;
 
@@ -121,13 +123,17 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
 
     /// Begins an epoch above every one that was used, and above `floor`.
     pub(crate) fn begin_epoch(&mut self, floor: u32) {
-        self.version = Version { epoch: self.version.epoch.max(floor).saturating_add(1), seq: 0 };
+        let epoch = self.version.epoch.max(floor);
+        // Whose epochs are used up goes on in the last one: its numbers still rise.
+        if epoch < EPOCH_MAX {
+            self.version = Version { epoch: epoch + 1, seq: 0 };
+        }
         self.durability.epoch_changed();
     }
 
     /// Notes an epoch that an earlier run used.
     pub(crate) fn note_epoch(&mut self, epoch: u32) {
-        self.version = self.version.max(Version { epoch, seq: 0 });
+        self.version = self.version.max(Version { epoch: epoch.min(EPOCH_MAX), seq: 0 });
     }
 
     /// This node's announcement, once it made one.
@@ -214,9 +220,8 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         {
             return Taken::Ignored;
         }
-        if statement.verify(&self.network, &writer, &self.keys).is_err() {
-            self.counters.statements_bad_signature += 1;
-            return Taken::Forged;
+        if let Err(unverified) = self.verify(statement, &writer) {
+            return unverified;
         }
         if let Offer::Equivocation { .. } = offer {
             self.counters.equivocations += 1;
@@ -229,6 +234,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         if writer == self.own && statement.version() >= self.version {
             self.counters.own_statements_met += 1;
             self.version = statement.version();
+            self.begin_epoch(0);
             found(Finding::Claimed);
         }
         if !offer.advances() {
@@ -244,6 +250,26 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
                 Taken::Ignored
             }
         }
+    }
+
+    fn verify(&mut self, statement: &Signed<'_, Any>, writer: &PeerId) -> Result<(), Taken> {
+        match statement.verify(&self.network, writer, &self.keys) {
+            Ok(()) => Ok(()),
+            // Others can check it: whoever passed it on did nothing wrong.
+            Err(VerifyError::UnsupportedKey) => {
+                self.counters.statements_unsupported_key += 1;
+                Err(Taken::Ignored)
+            }
+            Err(_) => {
+                self.counters.statements_bad_signature += 1;
+                Err(Taken::Forged)
+            }
+        }
+    }
+
+    /// Whether this node issued a statement of the journal as an authority.
+    pub(crate) fn was_issued_here(&self, statement: &Signed<'_, Any>) -> bool {
+        statement.kind() != Kind::Announcement && statement.writer() == self.own_hint
     }
 
     /// Puts a statement of the journal back, unverified: it was verified before it was written.
@@ -265,12 +291,13 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// Brings the roll into the form that every replica gives it, once after a replay: drops the
     /// nodes for which nobody vouches any more and what the fold has no use for.
     pub(crate) fn normalise_all(&mut self) {
-        let mut reader = ChangeReader::default();
-        while let Some((index, entry)) = reader.peek(&self.roll) {
-            let peer = *entry.node().subject();
-            reader.pass(index, entry);
-            if self.is_vouched(&peer) {
-                self.roll.normalise(&peer, self.standing(&peer).admits());
+        // From the end, since a node that is taken out gives its place to the last.
+        for index in (0..self.roll.count()).rev() {
+            let node = self.roll.node_at(index).expect("within the count");
+            let peer = *node.subject();
+            if node.is_vouched(&self.authorities) {
+                let admitted = node.standing(&self.authorities).admits();
+                self.roll.normalise(&peer, admitted);
             } else {
                 self.roll.remove(&peer);
             }
@@ -322,9 +349,8 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             self.counters.pool_full += 1;
             return Taken::Ignored;
         }
-        if announcement.verify(&self.network, &subject, &self.keys).is_err() {
-            self.counters.statements_bad_signature += 1;
-            return Taken::Forged;
+        if let Err(unverified) = self.verify(announcement, &subject) {
+            return unverified;
         }
         match self.pool.put(subject, announcement, now.mono_ms) {
             Ok(()) => {
@@ -344,7 +370,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         subject: &PeerId,
         fields: &T,
     ) -> Result<u64, Full> {
-        let version = self.next_version();
+        let version = self.next_version().ok_or(Full)?;
         let bytes =
             Signed::sign(&self.network, &self.keys, subject, version, fields).ok_or(Full)?;
         let statement = Signed::parse(&bytes).expect("a statement made here is well formed");
@@ -356,7 +382,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
 
     /// Makes this node's next announcement. It enters the roll once the node is admitted.
     pub(crate) fn announce(&mut self, fields: &Announcement<'_>) -> Result<(), Full> {
-        let version = self.next_version();
+        let version = self.next_version().ok_or(Full)?;
         let own = self.own;
         let bytes = Signed::sign(&self.network, &self.keys, &own, version, fields).ok_or(Full)?;
         self.announcement = bytes;
@@ -386,12 +412,13 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.announce(&fields)
     }
 
-    fn next_version(&mut self) -> Version {
-        let version = self.version.next().expect("fewer than 2^64 statements are ever made");
+    /// The version of the next own statement; `None` once all are used up.
+    fn next_version(&mut self) -> Option<Version> {
+        let version = self.version.next().filter(|version| version.epoch <= EPOCH_MAX)?;
         if version.epoch != self.version.epoch {
             self.durability.epoch_changed();
         }
         self.version = version;
-        version
+        Some(version)
     }
 }

@@ -104,7 +104,7 @@ impl<B: Buffer> NodeData<B> {
     /// Puts `statement` in its slot if it [advances](Offer::advances) it, as change number
     /// `changed`. Says how it stood.
     pub fn put(&mut self, statement: &Signed<'_, Any>, changed: u64) -> Result<Offer, Full> {
-        debug_assert_eq!(statement.subject_bytes(), self.subject.as_bytes());
+        assert_eq!(statement.subject_bytes(), self.subject.as_bytes(), "it is about this node");
         let offer = self.offer(statement);
         if !offer.advances() {
             return Ok(offer);

@@ -11,8 +11,6 @@ use crate::{
     version::Version,
 };
 
-/// How long an answer may take.
-pub(crate) const ANSWER_MS: u64 = 10_000;
 /// How many requests to others than authorities are under way at once.
 const IN_FLIGHT_MAX: usize = 8;
 /// After how many complete answers with unequal roots everything is read again, at first.
@@ -60,10 +58,13 @@ impl<S: Storage> Peers<S> {
         if self.get_mut(&peer_id).is_some() {
             return Ok(());
         }
-        let end = self.0.len();
-        if end >= S::PEERS_MAX {
-            return Err(Full);
+        if self.0.len() >= S::PEERS_MAX {
+            // An authority takes the place of somebody else: without one a node is nowhere.
+            let other = self.0.iter().position(|peer| !peer.is_authority);
+            let other = other.filter(|_| is_authority).ok_or(Full)?;
+            self.0.swap_remove_at(other);
         }
+        let end = self.0.len();
         let peer = Peer {
             peer_id,
             cursor: Cursor::default(),
@@ -120,12 +121,12 @@ impl<S: Storage> Peers<S> {
 
     /// When something about a peer is due: the end of waiting for an answer or, if requests can be
     /// sent, the next one.
-    pub(crate) fn next_deadline_ms(&self, can_ask: bool) -> Option<u64> {
+    pub(crate) fn next_deadline_ms(&self, can_ask: bool, answer_ms: u64) -> Option<u64> {
         let asks_enough = self.asks_enough();
         self.0
             .iter()
             .filter_map(|peer| match peer.asked_ms {
-                Some(asked_ms) => Some(asked_ms.saturating_add(ANSWER_MS)),
+                Some(asked_ms) => Some(asked_ms.saturating_add(answer_ms)),
                 None if can_ask && (peer.is_authority || !asks_enough) => Some(peer.next_sync_ms),
                 None => None,
             })
@@ -138,12 +139,12 @@ impl<S: Storage> Peers<S> {
         self.0.iter().filter(under_way).count() >= IN_FLIGHT_MAX
     }
 
-    /// A peer whose answer is overdue.
-    pub(crate) fn overdue(&self, now_ms: u64) -> Option<PeerId> {
+    /// A peer whose answer has taken longer than it may.
+    pub(crate) fn overdue(&self, now_ms: u64, answer_ms: u64) -> Option<PeerId> {
         self.0
             .iter()
             .find(|peer| {
-                peer.asked_ms.is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) >= ANSWER_MS)
+                peer.asked_ms.is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) >= answer_ms)
             })
             .map(|peer| peer.peer_id)
     }

@@ -47,6 +47,8 @@ pub(crate) struct Reported {
     pub(crate) standing: u8,
     pub(crate) grants: crate::statement::Grants,
     pub(crate) here: Here,
+    /// The session that it was told to have joined in.
+    pub(crate) session: crate::statement::Session,
     pub(crate) announcement: crate::version::Version,
 }
 
@@ -163,6 +165,11 @@ impl<S: Storage> Roll<S> {
         Some(&self.entries[slot(self.order[place])])
     }
 
+    /// The node at `index`, from 0 to the count.
+    pub(crate) fn node_at(&self, index: usize) -> Option<&NodeData<S::Statements>> {
+        self.entries.get(index).map(|entry| &entry.node)
+    }
+
     pub(crate) fn entry_mut(&mut self, index: u32) -> &mut Entry<S> {
         &mut self.entries[slot(index)]
     }
@@ -194,7 +201,10 @@ impl<S: Storage> Roll<S> {
 
     /// The first entry in the order of changes whose number is above `after`. Walks back from the
     /// newest, so it costs as much as has changed since.
-    pub(crate) fn first_after(&self, after: u64) -> Option<(u32, &Entry<S>)> {
+    fn first_after(&self, after: u64) -> Option<(u32, &Entry<S>)> {
+        if after == 0 {
+            return self.entries.get(slot(self.oldest)).map(|entry| (self.oldest, entry));
+        }
         let mut found = None;
         let mut index = self.newest;
         while index != NONE {
@@ -284,6 +294,7 @@ impl<S: Storage> Roll<S> {
                 standing: crate::statement::Standing::PENDING.0,
                 grants: crate::statement::Grants::default(),
                 here: Here::Unknown,
+                session: crate::statement::Session::default(),
                 announcement: crate::version::Version::ZERO,
             },
         };

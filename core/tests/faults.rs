@@ -4,9 +4,10 @@ mod common;
 
 use common::{Cluster, INTERVAL_MS, at, keys};
 use rollbook_core::{
-    Admission, Announcement, AnnouncementFields, Authorities, Config, Grant, Here, Hint,
+    Admission, Announcement, AnnouncementFields, Authorities, Config, Event, Grant, Here, Hint,
     ImportOutcome, Imported, Inline, Intent, Keypair, MAX_FRAME, MAX_REQUEST, MAX_RESPONSE,
-    NodeEventTracker, Now, Session, Signed, Signer, Verdict, Version, journal,
+    NodeEventTracker, Now, PeerId, RecoverError, Session, Signed, Signer, Verdict, Version,
+    journal,
     message::{
         self, Cursor, Flags, Hello, LeaseAnswer, Renew, Request, Response, SyncRequest,
         SyncResponse,
@@ -411,4 +412,86 @@ fn padded_size_of_a_statement_is_refused() {
     let padded = [&[low | 0x80, 0][..], rest].concat();
     assert!(Signed::parse(&message[1..]).is_ok());
     assert_eq!(Signed::parse(&padded).err(), Some(StatementError::Malformed));
+}
+
+#[test]
+fn journal_of_an_authority_is_not_taken_by_a_run_that_is_none() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::new(1, 1);
+        cluster.run_until_converged();
+        let (peer, now) = (cluster.peer(1), cluster.now());
+        cluster.tracker(0).ban(now, &peer).expect("an authority");
+        cluster.settle();
+        let mistyped = Authorities::new(&[keys(9).1]).expect("one");
+        let config = Config { authorities: mistyped, ..cluster.config().clone() };
+        let mut tracker = Box::new(Tracker::new(config, keys(1).0, [9; 32]).expect("valid"));
+        let mut reader = journal::Reader::new(cluster.journal(0));
+        let mut refused = None;
+        while let journal::Next::Frame(frame) = reader.next_frame().expect("a slice") {
+            refused = refused.or(tracker.recover(&frame).err());
+        }
+        assert_eq!(refused, Some(RecoverError::NoLongerAuthority));
+    });
+}
+
+#[test]
+fn node_whose_epochs_are_used_up_goes_on_in_the_last_one() {
+    on_a_large_stack(|| {
+        let authorities = Authorities::new(&[keys(1).1]).expect("one");
+        let config = Config::new("test".parse().expect("valid"), authorities);
+        let mut tracker = Box::new(Tracker::new(config, keys(1).0, [9; 32]).expect("valid"));
+        tracker.recover(&journal::Frame::Epoch(u32::MAX)).expect("own journal");
+        tracker.start(at(0));
+        tracker.announce(at(0), &AnnouncementFields::default()).expect("bounded");
+        assert_eq!(tracker.announced().epoch, u32::MAX - 1);
+        assert!(tracker.ban(at(0), &keys(5).1).is_ok());
+    });
+}
+
+#[test]
+fn authority_that_was_silent_for_a_while_makes_nobody_join_again() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::new(1, 2);
+        cluster.run_until_converged();
+        let peer = cluster.peer(1);
+        cluster.disconnect(0, 2);
+        cluster.forget_events();
+        cluster.run(5 * INTERVAL_MS);
+        assert!(cluster.saw(2, Event::Unknown { peer }));
+        cluster.connect_all();
+        cluster.run_until_converged();
+        assert!(
+            cluster.saw(2, Event::Returned { peer }) && !cluster.saw(2, Event::Joined { peer })
+        );
+    });
+}
+
+#[test]
+fn member_that_restarts_while_its_authority_is_away_stays_active() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::new(1, 2);
+        cluster.run_until_converged();
+        cluster.stop(0);
+        cluster.crash_and_restart(1);
+        cluster.run(10 * INTERVAL_MS);
+        let view = cluster.view(2, 1).expect("in the roll");
+        assert_eq!((view.here, view.last_known), (Here::Unknown, Here::Online));
+        assert!(view.is_active());
+    });
+}
+
+#[test]
+fn statement_of_a_kind_of_key_that_cannot_be_checked_is_nobodys_fault() {
+    let hashed: PeerId = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N".parse().expect("valid");
+    let genuine = gossip_of(&keys(2).0, Version { epoch: 1, seq: 1 }, "");
+    let statement = Signed::parse(&genuine[1..]).expect("just signed");
+    let rest = &statement.payload()[2 + keys(2).1.as_bytes().len() + 4..];
+    let payload = [&[3, 34][..], hashed.as_bytes(), &hashed.hint().0, rest].concat();
+    let size = u8::try_from(payload.len()).expect("short");
+    let message = [&[message::FORMAT, size][..], &payload, &[64], &[7; 64]].concat();
+    on_a_large_stack(move || {
+        let mut tracker = started(keys(7).0, &keys(1).0, at(0));
+        assert_eq!(tracker.handle_gossip(at(0), &message), Verdict::Ignore);
+        assert_eq!(tracker.counters().statements_unsupported_key, 1);
+    });
 }

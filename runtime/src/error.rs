@@ -73,6 +73,14 @@ pub enum StartError {
         /// The file.
         path: PathBuf,
     },
+    /// The journal holds what this node issued as an authority, and it is none now.
+    #[error("{} holds what this node issued as an authority, and it is not among the authorities \
+        given: list it too, or move that file away to go on without what it issued",
+        path.display())]
+    NoLongerAuthority {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file holds no frame of a journal.
     #[error("{} is not a journal, or is damaged from its first frame on: restore it from a \
         backup, or move it away to start without it", path.display())]

@@ -84,6 +84,9 @@ fn open_journal(
         OpenError::Refused(RecoverError::ForeignPeer | RecoverError::ForeignNetwork) => {
             StartError::ForeignJournal { path: path.clone() }
         }
+        OpenError::Refused(RecoverError::NoLongerAuthority) => {
+            StartError::NoLongerAuthority { path: path.clone() }
+        }
         OpenError::Refused(RecoverError::Full) => {
             StartError::JournalTooLarge { path: path.clone() }
         }

@@ -16,8 +16,10 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A node came.
+    /// A node came, in a session that was not told of yet.
     Joined,
+    /// A node is known to be here again, in the session in which it had joined.
+    Returned,
     /// A node left.
     Left,
     /// It is no longer known whether a node is here.
@@ -51,6 +53,7 @@ impl EventKind {
     pub fn name(self) -> &'static str {
         match self {
             EventKind::Joined => "joined",
+            EventKind::Returned => "returned",
             EventKind::Left => "left",
             EventKind::Unknown => "unknown",
             EventKind::Changed => "changed",

@@ -59,8 +59,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         now: Now,
         fields: &AnnouncementFields<'_>,
     ) -> Result<(), AnnounceError> {
+        assert!(self.started, "a node announces itself after the start");
         self.advance(now);
-        let too_many = |()| AnnounceError::TooMany;
         let announcement = Announcement {
             session: self.session,
             home: self.announced_home(),
@@ -70,7 +70,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 .map_err(|_capacity| AnnounceError::TooMany)?,
             agent: fields.agent,
             capabilities: heapless::Vec::from_slice(fields.capabilities)
-                .map_err(|_capacity| too_many(()))?,
+                .map_err(|_capacity| AnnounceError::TooMany)?,
             extra: fields.extra,
         };
         if !announcement.is_bounded() {
@@ -131,8 +131,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// went silent stays announced until another has answered.
     fn announced_home(&self) -> Hint {
         let announced = || {
-            let said = self.ledger.announcement().and_then(|signed| signed.read());
-            said.map_or(Hint::NONE, |said| said.home)
+            // In this run, or in the one before it.
+            let held = || self.ledger.roll.get(self.ledger.own())?.announcement();
+            let said = self.ledger.announcement().or_else(held).and_then(|signed| signed.read());
+            let home = said.map_or(Hint::NONE, |said| said.home);
+            if self.config.authorities.contains(home) { home } else { Hint::NONE }
         };
         match self.authority {
             Some(_) => self.ledger.own_hint(),

@@ -37,13 +37,11 @@ impl Home {
             .or_else(|| connected().next())
     }
 
-    /// `home` answered a renewal. Says whether it is another home than before.
-    pub(super) fn answered(&mut self, now: Now, home: PeerId, in_touch: InTouch) -> bool {
-        let changed = self.current != Some(home);
+    /// `home` answered a renewal.
+    pub(super) fn answered(&mut self, now: Now, home: PeerId, in_touch: InTouch) {
         self.current = Some(home);
         self.answered_ms = now.mono_ms;
         self.in_touch = in_touch;
-        changed
     }
 
     /// Gives the home up if it has not answered for `patience_ms`. Says whether it did.
@@ -56,14 +54,12 @@ impl Home {
         true
     }
 
-    /// The home refused this node.
-    pub(super) fn refused(&mut self, by: PeerId) -> bool {
-        let was_home = self.current == Some(by);
-        if was_home {
+    /// An authority refused this node.
+    pub(super) fn refused(&mut self, by: PeerId) {
+        if self.current == Some(by) {
             self.current = None;
         }
         self.given_up = Some(by);
-        was_home
     }
 
     /// When the home is given up if it stays silent.

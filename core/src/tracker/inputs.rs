@@ -3,7 +3,6 @@
 use super::{NodeEventTracker, REPAIR_INTERVALS};
 use crate::{
     authorities::InTouch,
-    event::Event,
     key::{Signer, Verifier},
     ledger::{Finding, Taken},
     limits::{GOSSIP_SIZE_MAX, REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX},
@@ -205,6 +204,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.ledger.roll.refresh_root();
         let equal = response.hello.root == self.ledger.roll.root();
         let Some(peer) = self.peers.get_mut(from) else { return };
+        let read_on = peer.cursor.incarnation != response.cursor.incarnation
+            || peer.cursor.after < response.cursor.after;
         peer.cursor = response.cursor;
         peer.acknowledged = response.acknowledged;
         if equal {
@@ -219,7 +220,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 self.ledger.counters.full_transfers += 1;
             }
         }
-        let more = !complete && !response.statements.is_empty();
+        let more = !complete && read_on;
         // What was announced since this was asked is sent at once; what was sent and not taken in
         // is sent again in its turn.
         let unsent = response.lease == LeaseAnswer::GRANTED && peer.pushed < announced;
@@ -240,9 +241,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     .copied()
                     .filter(|hint| authorities.contains(*hint))
                     .collect();
-                if self.home.answered(now, *from, in_touch) {
-                    self.notify(Event::HomeChanged { home: Some(*from) });
-                }
+                self.home.answered(now, *from, in_touch);
                 let announced_home = self
                     .ledger
                     .announcement()
@@ -256,10 +255,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             | LeaseAnswer::REFUSED
             | LeaseAnswer::FULL
             | LeaseAnswer::RECOVERING => {
-                let was_home = self.home.refused(*from);
-                if was_home {
-                    self.notify(Event::HomeChanged { home: None });
-                }
+                self.home.refused(*from);
             }
             _ => {}
         }
@@ -272,10 +268,18 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     }
 
     fn fail_request(&mut self, now: Now, to: &PeerId) {
-        let asked = self.peers.get_mut(to).and_then(|peer| peer.asked_ms.take());
-        if asked.is_some() {
-            self.ledger.counters.requests_failed += 1;
-            self.schedule_after(now, to, false);
+        let home = self.home_target();
+        let Some(peer) = self.peers.get_mut(to) else { return };
+        if peer.asked_ms.take().is_none() {
+            return;
+        }
+        // What was sent along did not arrive.
+        peer.pushed = Version::ZERO;
+        self.ledger.counters.requests_failed += 1;
+        self.schedule_after(now, to, false);
+        // A lease outlives several losses if home is asked again soon.
+        if home == Some(*to) {
+            self.sync_with_home_at(now.mono_ms + self.config.interval_ms / 4);
         }
     }
 
@@ -324,11 +328,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 self.renew_own(now);
             }
         }
-        while let Some(peer) = self.peers.overdue(now.mono_ms) {
+        while let Some(peer) = self.peers.overdue(now.mono_ms, self.answer_ms()) {
             self.fail_request(now, &peer);
         }
         if self.home.give_up(now, self.home_patience_ms()) {
-            self.notify(Event::HomeChanged { home: None });
             self.sync_with_home_at(now.mono_ms);
         }
         if now.mono_ms >= self.next_repair_ms {
@@ -371,6 +374,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             return None;
         }
         self.home.target(&self.config.authorities, |peer| self.peers.is_connected(peer))
+    }
+
+    /// How long an answer may take.
+    pub(super) fn answer_ms(&self) -> u64 {
+        self.config.interval_ms.clamp(1_000, 10_000)
     }
 
     /// After two intervals without an answer a home is given up.

@@ -35,7 +35,7 @@ use crate::{
     peer_id::{Hint, PeerId},
     peers::Peers,
     random::Random,
-    roll::ChangeReader,
+    roll::{ChangeReader, Reported},
     statement::{Session, Signed, StatementError},
     storage::{Full, Storage},
     time::Now,
@@ -126,6 +126,9 @@ pub enum RecoverError {
     Statement(StatementError),
     /// The roll is full. The rest is lost to this replica until it is synchronised.
     Full,
+    /// The journal holds what this node issued as an authority, and it is none of those configured
+    /// now. To go on without it would lose what was acknowledged.
+    NoLongerAuthority,
 }
 
 impl fmt::Display for RecoverError {
@@ -136,6 +139,10 @@ impl fmt::Display for RecoverError {
             RecoverError::ForeignNetwork => "the journal belongs to another network",
             RecoverError::Statement(_) => "the journal holds a statement that cannot be read",
             RecoverError::Full => "the journal holds more nodes than the roll has room for",
+            RecoverError::NoLongerAuthority => {
+                "the journal holds what this node issued as an authority, and this node is not \
+                 among the configured authorities"
+            }
         })
     }
 }
@@ -174,6 +181,9 @@ pub struct NodeEventTracker<S: Storage, K> {
     publications: ChangeReader,
     events: ChangeReader,
     notices: Deque<Event, NOTICES_MAX>,
+    compaction_due: bool,
+    /// The home that the application was told of last.
+    told_home: Option<PeerId>,
     /// How often this node claimed its identity back since `claims_since_ms`.
     claims: u8,
     claims_since_ms: u64,
@@ -226,6 +236,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             publications: ChangeReader::default(),
             events: ChangeReader::default(),
             notices: Deque::new(),
+            compaction_due: false,
+            told_home: None,
             claims: 0,
             claims_since_ms: 0,
             started: false,
@@ -236,7 +248,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Takes back a frame of this node's journal, before [`NodeEventTracker::start`]. Their order
     /// does not matter and repeating one changes nothing.
     pub fn recover(&mut self, frame: &Frame<'_>) -> Result<(), RecoverError> {
-        debug_assert!(!self.started, "a journal is replayed before the start");
+        assert!(!self.started, "a journal is replayed before the start");
         match frame {
             Frame::Header { format, peer_id, network } => {
                 if *format != JOURNAL_FORMAT {
@@ -254,6 +266,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             Frame::Statement(bytes) => {
                 self.journal_growth += bytes.len() as u64;
                 let statement = Signed::parse(bytes).map_err(RecoverError::Statement)?;
+                if self.authority.is_none() && self.ledger.was_issued_here(&statement) {
+                    return Err(RecoverError::NoLongerAuthority);
+                }
                 self.ledger.recover(&statement).map_err(|Full| RecoverError::Full)?;
             }
             Frame::Alive(unix_s) => {
@@ -269,6 +284,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Begins the run, after the journal was replayed: takes the next epoch, whose frame comes out
     /// of the journal first.
     pub fn start(&mut self, now: Now) {
+        assert!(!self.started, "a tracker is started once");
         self.ledger.normalise_all();
         // Where nothing is stored the time stands in for the epochs that may have been used.
         let floor = match self.ledger.epoch() {
@@ -295,9 +311,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     fn note_reported(&mut self, now: Now) {
         let mut reader = ChangeReader::default();
         while let Some((index, entry)) = reader.peek(&self.ledger.roll) {
-            let seen = outputs::reported(entry.node(), &self.view_context(now));
+            let context = self.view_context(now);
+            let seen = outputs::reported(entry.node(), &context);
+            let session = outputs::session_last_online(entry.node(), &context);
             reader.pass(index, entry);
-            self.ledger.roll.entry_mut(index).reported = seen;
+            self.ledger.roll.entry_mut(index).reported = Reported { session, ..seen };
         }
         let head = self.ledger.roll.head();
         self.events = ChangeReader::from(head, head);
@@ -335,7 +353,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.claims = 0;
             self.claims_since_ms = now.mono_ms;
         }
-        self.ledger.begin_epoch(0);
         self.claims = self.claims.saturating_add(1);
         match self.claims {
             0..=CLAIMS_MAX => self.announce_again(now),

@@ -11,7 +11,7 @@ use crate::{
     node_data::NodeData,
     peer_id::PeerId,
     roll::Reported,
-    statement::{Intent, Kind, Standing},
+    statement::{Intent, Kind, PresenceState, Session, Standing},
     storage::{Buffer, Storage},
     time::Now,
     version::Version,
@@ -96,7 +96,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let live = self.ledger.roll.size() + 1024;
         if self.journal_growth > (4 * live).max(self.config.compaction_floor) {
             self.journal_growth = 0;
-            self.notify(Event::CompactionDue);
+            self.compaction_due = true;
         }
         JournalFrame { len, position: self.ledger.durability.next_position(must_sync), must_sync }
     }
@@ -218,6 +218,14 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if let Some(notice) = self.notices.pop_front() {
             return Some(notice);
         }
+        if core::mem::take(&mut self.compaction_due) {
+            return Some(Event::CompactionDue);
+        }
+        let home = self.home.current();
+        if home != self.told_home {
+            self.told_home = home;
+            return Some(Event::HomeChanged { home });
+        }
         if let Some(peer) = self.ledger.pool.next_unreported() {
             return Some(Event::Pending { peer });
         }
@@ -237,7 +245,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 return Some(event);
             }
             reader.pass(index, entry);
-            self.ledger.roll.entry_mut(index).reported = seen;
         }
     }
 
@@ -252,7 +259,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             // Those that lapsed already have been acted on.
             .filter(|lapse_ms| *lapse_ms > self.last_ms);
         [
-            self.peers.next_deadline_ms(self.ledger.durability.epoch_durable()),
+            self.peers.next_deadline_ms(self.ledger.durability.epoch_durable(), self.answer_ms()),
             self.authority.as_ref().and_then(|authority| authority.next_lapse_ms()),
             authority,
             self.home.deadline_ms(self.home_patience_ms()),
@@ -281,8 +288,18 @@ pub(super) fn reported<B: Buffer>(node: &NodeData<B>, context: &Context<'_>) -> 
         standing: view.standing.0,
         grants: view.grants,
         here: view.here,
+        session: view.session().unwrap_or_default(),
         announcement: view.announcement.map_or(Version::ZERO, |(version, _)| version),
     }
+}
+
+/// The session in which the node was last known to be online, none if it was not.
+pub(super) fn session_last_online<B: Buffer>(node: &NodeData<B>, context: &Context<'_>) -> Session {
+    let view = node.view(context);
+    let home = view.announcement.as_ref().map(|(_, said)| said.home);
+    let slot = home.and_then(|home| node.presence(home)?.read());
+    slot.filter(|presence| presence.state == PresenceState::ONLINE)
+        .map_or_else(Session::default, |presence| presence.session)
 }
 
 /// The first difference between what was told and what is seen, as an event; marks it as told.
@@ -302,13 +319,15 @@ fn next_event(peer: PeerId, told: &mut Reported, seen: &Reported) -> Option<Even
         return Some(Event::GrantsChanged { peer });
     }
     if told.here != seen.here {
-        let arrived = told.here != Here::Online && seen.here == Here::Online;
+        let is_back = told.session == seen.session && told.here == Here::Unknown;
         told.here = seen.here;
-        if arrived {
+        if seen.here == Here::Online {
             // Joining tells what the node says of itself too.
             told.announcement = seen.announcement;
+            told.session = seen.session;
         }
         return Some(match seen.here {
+            Here::Online if is_back => Event::Returned { peer },
             Here::Online => Event::Joined { peer },
             Here::Left => Event::Left { peer },
             Here::Unknown => Event::Unknown { peer },

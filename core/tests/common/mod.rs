@@ -281,6 +281,7 @@ impl<S: Storage> Cluster<S> {
         let end = self.ms + ms;
         loop {
             self.settle();
+            self.assert_nothing_overdue();
             let deadlines =
                 self.nodes.iter().filter_map(|node| node.tracker.as_ref()?.poll_timeout());
             let next =
@@ -290,14 +291,27 @@ impl<S: Storage> Cluster<S> {
                 self.settle();
                 return;
             }
-            // A deadline that stays in the past would stop the time: it passes all the same.
-            self.ms = next.max(self.ms + 1);
+            self.ms = next;
             let now = self.now();
             for node in &mut self.nodes {
                 if let Some(tracker) = &mut node.tracker {
                     tracker.handle_timeout(now);
                 }
             }
+        }
+    }
+
+    /// A deadline that is not after the time it was handled at would be handled again and again.
+    fn assert_nothing_overdue(&mut self) {
+        let now = self.now();
+        for tracker in self.nodes.iter_mut().filter_map(|node| node.tracker.as_mut()) {
+            tracker.handle_timeout(now);
+        }
+        self.settle();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let deadline = node.tracker.as_ref().and_then(|tracker| tracker.poll_timeout());
+            let is_over = deadline.is_some_and(|deadline| deadline <= now.mono_ms);
+            assert!(!is_over, "node {number} is due at {deadline:?}, at {}", now.mono_ms);
         }
     }
 

@@ -98,6 +98,7 @@ impl Driver {
 fn told(event: &Event, tracker: &HeapTracker) -> Option<(EventKind, Option<PeerId>)> {
     Some(match event {
         Event::Joined { peer } => (EventKind::Joined, Some(*peer)),
+        Event::Returned { peer } => (EventKind::Returned, Some(*peer)),
         Event::Left { peer } => (EventKind::Left, Some(*peer)),
         Event::Unknown { peer } => (EventKind::Unknown, Some(*peer)),
         Event::Changed { peer } => (EventKind::Changed, Some(*peer)),
