@@ -44,7 +44,7 @@ fn decide_until_refused(
     let mut acknowledged = BTreeMap::new();
     for number in 0..TRIES {
         let peer = &records[number % records.len()].peer_id;
-        let granted = number / records.len() % 2 == 0;
+        let granted = (number / records.len()).is_multiple_of(2);
         let action = if granted { "grant" } else { "revoke" };
         let finished = authority.cli([action, peer, "validator"]);
         if !finished.status.success() {
