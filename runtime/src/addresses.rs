@@ -1,6 +1,9 @@
 //! Which addresses a node says it is reached by, and the peer id at an address's end.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
 use rollbook_core::{
@@ -74,6 +77,14 @@ fn bounded(addresses: impl Iterator<Item = Multiaddr>) -> Vec<Multiaddr> {
         }
     }
     taken
+}
+
+/// The socket of an address that begins with an IP and a TCP port.
+pub(crate) fn tcp_socket(address: &Multiaddr) -> Option<SocketAddr> {
+    match address.iter().nth(1)? {
+        Protocol::Tcp(port) => Some(SocketAddr::new(ip(address)?, port)),
+        _ => None,
+    }
 }
 
 fn ip(address: &Multiaddr) -> Option<IpAddr> {

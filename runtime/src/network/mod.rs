@@ -30,7 +30,7 @@ use rollbook_core::PeerId;
 use tracing::{debug, trace, warn};
 
 use crate::{
-    addresses::{core_peer_id, network_peer_id},
+    addresses::{core_peer_id, network_peer_id, tcp_socket},
     error::StartError,
 };
 
@@ -133,6 +133,7 @@ impl Network {
     pub(crate) async fn listen(&mut self, addresses: &[Multiaddr]) -> Result<(), StartError> {
         let mut waiting: HashSet<ListenerId> = HashSet::new();
         for address in addresses {
+            check_tcp_port(address)?;
             let listener = self.swarm.listen_on(address.clone()).map_err(|error| {
                 StartError::Listen { address: address.clone(), reason: listen_reason(&error) }
             })?;
@@ -444,6 +445,18 @@ fn dial_failed(peer: Option<&libp2p::PeerId>, error: &DialError) -> Option<Netwo
 
 fn transport_error(error: impl std::fmt::Display) -> StartError {
     StartError::Transport(error.to_string())
+}
+
+/// Fails where another process listens on the TCP port. libp2p shares its listening ports, so the
+/// system would give it a port that is in use, and half of the connections go astray.
+fn check_tcp_port(address: &Multiaddr) -> Result<(), StartError> {
+    let Some(socket) = tcp_socket(address).filter(|socket| socket.port() != 0) else {
+        return Ok(());
+    };
+    let tried = std::net::TcpListener::bind(socket);
+    tried
+        .map(drop)
+        .map_err(|error| StartError::Listen { address: address.clone(), reason: innermost(&error) })
 }
 
 fn listen_reason(error: &TransportError<std::io::Error>) -> String {
