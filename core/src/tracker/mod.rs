@@ -14,6 +14,7 @@ mod home;
 mod inputs;
 mod outputs;
 mod status;
+mod sync;
 
 use core::fmt;
 
