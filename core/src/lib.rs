@@ -167,6 +167,7 @@ pub use multiaddr::is_central_authority;
 pub use network::{Network, NetworkError};
 pub use node_data::{Held, NodeData, Offer};
 pub use peer_id::{Hint, PEER_ID_SIZE_MAX, PEER_ID_TEXT_MAX, PeerId, PeerIdError};
+pub use random::Random;
 pub use roll::{Roll, Root};
 pub use statement::{
     Announcement, Decision, Grant, Grants, Imported, Intent, Presence, PresenceState, Session,

@@ -2,33 +2,24 @@
 
 use crate::error::StartError;
 
-/// SplitMix64, seeded by the system.
+/// The core's generator, seeded by the system.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(rollbook_core::Random);
 
 impl Random {
     /// Seeded by the system.
     pub(crate) fn new() -> Result<Random, StartError> {
-        Ok(Random(u64::from_le_bytes(bytes()?)))
+        Ok(Random(rollbook_core::Random::new(&bytes()?)))
     }
 
     #[cfg(test)]
-    pub(crate) fn seeded(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    /// Any number.
-    pub(crate) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub(crate) fn seeded(seed: u8) -> Random {
+        Random(rollbook_core::Random::new(&[seed; 32]))
     }
 
     /// A number below `bound`; 0 if that is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.number().checked_rem(bound).unwrap_or(0)
+        self.0.below(bound)
     }
 
     /// Chooses `count` of `candidates`, each with the same chance.

@@ -207,8 +207,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let is_authority = config.authorities.contains_peer(&own);
         let mut random = Random::new(&seed);
         let mut session = Session::default();
-        session.0.copy_from_slice(&random.next().to_le_bytes()[..4]);
-        let incarnation = random.next().to_le_bytes();
+        session.0.copy_from_slice(&random.number().to_le_bytes()[..4]);
+        let incarnation = random.number().to_le_bytes();
         let capacity = usize::try_from(config.capacity).unwrap_or(usize::MAX);
         Ok(NodeEventTracker {
             ledger: Ledger::new(config.network.clone(), config.authorities.clone(), capacity, keys),
