@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::run;
 
-/// Programs that builds call, and the Debian packages that hold them.
-const SYSTEM_PROGRAMS: [(&str, &str); 1] = [("cc", "gcc")];
+/// Programs that builds and the README's commands call, and the Debian packages that hold them.
+const SYSTEM_PROGRAMS: [(&str, &str); 3] = [("cc", "gcc"), ("curl", "curl"), ("awk", "mawk")];
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY_VERSION: &str = "0.20.2";
