@@ -36,7 +36,11 @@ impl core::error::Error for AuthoritiesError {}
 
 /// The configured authorities, in the order in which members try them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authorities(Vec<(Hint, PeerId), AUTHORITIES_MAX>);
+pub struct Authorities {
+    listed: Vec<(Hint, PeerId), AUTHORITIES_MAX>,
+    /// It goes with every message, so it is computed once.
+    set_hash: [u8; 8],
+}
 
 impl Authorities {
     /// Checks a list of peer ids.
@@ -54,12 +58,12 @@ impl Authorities {
                 .push((hint, *peer_id))
                 .map_err(|_one_too_many| AuthoritiesError::TooMany)?;
         }
-        Ok(Authorities(authorities))
+        Ok(Authorities { set_hash: set_hash(&authorities), listed: authorities })
     }
 
     /// The peer id of the authority that `hint` stands for.
     pub fn resolve(&self, hint: Hint) -> Option<&PeerId> {
-        self.0.iter().find(|(listed, _)| *listed == hint).map(|(_, peer_id)| peer_id)
+        self.listed.iter().find(|(listed, _)| *listed == hint).map(|(_, peer_id)| peer_id)
     }
 
     /// Whether `hint` stands for one of them.
@@ -69,29 +73,34 @@ impl Authorities {
 
     /// Whether `peer_id` is one of them.
     pub fn contains_peer(&self, peer_id: &PeerId) -> bool {
-        self.0.iter().any(|(_, listed)| listed == peer_id)
+        self.listed.iter().any(|(_, listed)| listed == peer_id)
     }
 
     /// All of them in the configured order.
     pub fn iter(&self) -> impl Iterator<Item = (Hint, &PeerId)> {
-        self.0.iter().map(|(hint, peer_id)| (*hint, peer_id))
+        self.listed.iter().map(|(hint, peer_id)| (*hint, peer_id))
     }
 
     /// The first 8 bytes of the SHA-256 of the sorted peer ids: equal where two replicas trust the
     /// same authorities.
     pub fn set_hash(&self) -> [u8; 8] {
-        let mut sorted: Vec<&PeerId, AUTHORITIES_MAX> =
-            self.0.iter().map(|(_, peer_id)| peer_id).collect();
-        sorted.sort_unstable();
-        let mut hasher = Sha256::new();
-        for peer_id in sorted {
-            hasher.update([u8::try_from(peer_id.as_bytes().len()).expect("at most 42 bytes")]);
-            hasher.update(peer_id.as_bytes());
-        }
-        let mut hash = [0; 8];
-        hash.copy_from_slice(&hasher.finalize()[..8]);
-        hash
+        self.set_hash
     }
+}
+
+/// See [`Authorities::set_hash`].
+fn set_hash(authorities: &[(Hint, PeerId)]) -> [u8; 8] {
+    let mut sorted: Vec<&PeerId, AUTHORITIES_MAX> =
+        authorities.iter().map(|(_, peer_id)| peer_id).collect();
+    sorted.sort_unstable();
+    let mut hasher = Sha256::new();
+    for peer_id in sorted {
+        hasher.update([u8::try_from(peer_id.as_bytes().len()).expect("at most 42 bytes")]);
+        hasher.update(peer_id.as_bytes());
+    }
+    let mut hash = [0; 8];
+    hash.copy_from_slice(&hasher.finalize()[..8]);
+    hash
 }
 
 /// The authorities in touch: those that this replica, or its home, has heard directly within one

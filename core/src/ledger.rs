@@ -17,9 +17,7 @@ use crate::{
     peer_id::{Hint, PeerId},
     pool::Pool,
     roll::Roll,
-    statement::{
-        Announcement, Any, Fields, Intent, Kind, Session, Signed, Standing, StatementBytes,
-    },
+    statement::{Announcement, Any, Fields, Intent, Kind, Signed, Standing, StatementBytes},
     storage::{Full, Storage},
     time::Now,
     version::Version,
@@ -127,8 +125,8 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         // Whose epochs are used up goes on in the last one: its numbers still rise.
         if epoch < EPOCH_MAX {
             self.version = Version { epoch: epoch + 1, seq: 0 };
+            self.durability.epoch_changed();
         }
-        self.durability.epoch_changed();
     }
 
     /// Notes an epoch that an earlier run used.
@@ -397,7 +395,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     pub(crate) fn announce_again(
         &mut self,
         now: Now,
-        change: impl FnOnce(&mut Hint, &mut Intent, &mut Session),
+        change: impl FnOnce(&mut Hint, &mut Intent),
     ) -> Result<(), Full> {
         let bytes = self.announcement.clone();
         let Some(mut fields) = Signed::parse(&bytes)
@@ -407,7 +405,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         else {
             return Ok(());
         };
-        change(&mut fields.home, &mut fields.intent, &mut fields.session);
+        change(&mut fields.home, &mut fields.intent);
         fields.issued_at = now.unix_s;
         self.announce(&fields)
     }

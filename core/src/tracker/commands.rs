@@ -94,12 +94,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Announces again with the home of now, in a version of its own.
     pub(super) fn announce_again(&mut self, now: Now) {
         let announced_home = self.announced_home();
-        let session = self.session;
         // What was announced before fits with another home too.
-        let _ = self.ledger.announce_again(now, |home, _, announced_session| {
-            *home = announced_home;
-            *announced_session = session;
-        });
+        let _ = self.ledger.announce_again(now, |home, _| *home = announced_home);
         self.after_announcement(now);
     }
 
@@ -107,7 +103,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// for [`NodeEventTracker::is_leave_acknowledged`].
     pub fn leave(&mut self, now: Now) {
         self.advance(now);
-        let _ = self.ledger.announce_again(now, |_, intent, _| *intent = Intent::LEAVING);
+        let _ = self.ledger.announce_again(now, |_, intent| *intent = Intent::LEAVING);
         self.after_announcement(now);
         if let Some(authority) = &mut self.authority {
             let own = *self.ledger.own();
@@ -122,7 +118,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let mut authorities = self
             .peers
             .iter()
-            .filter(|peer| self.config.authorities.contains_peer(&peer.peer_id))
+            .filter(|peer| self.ledger.authorities.contains_peer(&peer.peer_id))
             .peekable();
         authorities.peek().is_none() || authorities.any(|peer| peer.acknowledged >= announced)
     }
@@ -135,7 +131,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             let held = || self.ledger.roll.get(self.ledger.own())?.announcement();
             let said = self.ledger.announcement().or_else(held).and_then(|signed| signed.read());
             let home = said.map_or(Hint::NONE, |said| said.home);
-            if self.config.authorities.contains(home) { home } else { Hint::NONE }
+            if self.ledger.authorities.contains(home) { home } else { Hint::NONE }
         };
         match self.authority {
             Some(_) => self.ledger.own_hint(),

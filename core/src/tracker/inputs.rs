@@ -74,7 +74,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         };
         self.note_heard(now, from);
         self.refresh_in_touch(now);
-        if request.hello.authorities != self.config.authorities.set_hash() {
+        if request.hello.authorities != self.ledger.authorities.set_hash() {
             self.ledger.counters.authorities_differ += 1;
         }
         self.take_statements(now, request.statements);
@@ -134,9 +134,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if *peer == *self.ledger.own() {
             return;
         }
-        let is_authority = self.config.authorities.contains_peer(peer);
+        let is_authority = self.ledger.authorities.contains_peer(peer);
         // Whoever is asked at once by many is asked over an interval instead.
-        let wait_ms = if is_authority { 0 } else { self.random.below(self.config.interval_ms) };
+        let wait_ms = if is_authority { 0 } else { self.random.below(self.interval_ms) };
         if self.peers.connect(*peer, is_authority, now.mono_ms + wait_ms).is_err() {
             self.ledger.counters.peers_no_room += 1;
         }
@@ -169,7 +169,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             authority.lapse(&mut self.ledger, now);
             authority.note_alive(now.unix_s);
             if now.mono_ms >= self.next_own_renewal_ms {
-                self.next_own_renewal_ms = now.mono_ms + self.config.interval_ms;
+                self.next_own_renewal_ms = now.mono_ms + self.interval_ms;
                 self.renew_own(now);
             }
         }
@@ -219,8 +219,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             });
             match outcome {
                 Taken::Advanced => taken.advanced = true,
-                Taken::Waits => taken.waits = true,
-                Taken::Ignored => {}
+                Taken::Waits | Taken::Ignored => {}
                 Taken::Forged => {
                     taken.forged = true;
                     break;
@@ -279,7 +278,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 #[derive(Default)]
 struct TakenStatements {
     advanced: bool,
-    waits: bool,
     forged: bool,
     malformed: bool,
 }

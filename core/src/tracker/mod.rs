@@ -154,7 +154,10 @@ impl core::error::Error for RecoverError {}
 /// lease, and as an authority issues decisions and presences.
 #[derive(Debug)]
 pub struct NodeEventTracker<S: Storage, K> {
-    config: Config,
+    /// As configured.
+    interval_ms: u64,
+    /// As configured.
+    compaction_floor: u64,
     ledger: Ledger<S, K>,
     /// Present exactly if this node is among the authorities.
     authority: Option<CentralAuthority<S>>,
@@ -211,7 +214,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let incarnation = random.number().to_le_bytes();
         let capacity = usize::try_from(config.capacity).unwrap_or(usize::MAX);
         Ok(NodeEventTracker {
-            ledger: Ledger::new(config.network.clone(), config.authorities.clone(), capacity, keys),
+            ledger: Ledger::new(config.network, config.authorities, capacity, keys),
             authority: is_authority.then(|| {
                 CentralAuthority::new(
                     config.admission,
@@ -242,7 +245,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             claims: 0,
             claims_since_ms: 0,
             started: false,
-            config,
+            interval_ms: config.interval_ms,
+            compaction_floor: config.compaction_floor,
         })
     }
 
@@ -258,7 +262,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 if *peer_id != self.ledger.own().as_bytes() {
                     return Err(RecoverError::ForeignPeer);
                 }
-                if *network != self.config.network.as_str() {
+                if *network != self.ledger.network.as_str() {
                     return Err(RecoverError::ForeignNetwork);
                 }
                 self.header_written = true;
@@ -323,11 +327,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     }
 
     fn repair_interval_ms(&self) -> u64 {
-        REPAIR_INTERVALS * self.config.interval_ms
+        REPAIR_INTERVALS * self.interval_ms
     }
 
     fn window_ms(&self) -> u64 {
-        LEASE_INTERVALS * self.config.interval_ms
+        LEASE_INTERVALS * self.interval_ms
     }
 
     fn notify(&mut self, event: Event) {
@@ -379,7 +383,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if in_touch == self.in_touch {
             return;
         }
-        for (hint, peer) in self.config.authorities.clone().iter() {
+        for (hint, peer) in self.ledger.authorities.clone().iter() {
             match (self.in_touch.contains(hint), in_touch.contains(hint)) {
                 (false, true) => self.notify(Event::AuthorityInTouch { peer: *peer }),
                 (true, false) => self.notify(Event::AuthorityLost { peer: *peer }),
@@ -392,10 +396,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     }
 
     fn note_heard(&mut self, now: Now, peer: &PeerId) {
-        let hint = peer.hint();
-        if !self.config.authorities.contains_peer(peer) {
+        if !self.ledger.authorities.contains_peer(peer) {
             return;
         }
+        let hint = peer.hint();
         match self.heard.iter_mut().find(|(heard, _)| *heard == hint) {
             Some((_, heard_ms)) => *heard_ms = now.mono_ms,
             None => self

@@ -47,7 +47,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub fn poll_journal(&mut self, out: &mut [u8]) -> Option<JournalFrame> {
         if !self.header_written {
             let peer_id = *self.ledger.own();
-            let network = self.config.network.clone();
+            let network = self.ledger.network.clone();
             let frame = Frame::Header {
                 format: JOURNAL_FORMAT,
                 peer_id: peer_id.as_bytes(),
@@ -94,7 +94,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     fn frame(&mut self, len: usize, must_sync: bool) -> JournalFrame {
         self.journal_growth += len as u64;
         let live = self.ledger.roll.size() + 1024;
-        if self.journal_growth > (4 * live).max(self.config.compaction_floor) {
+        if self.journal_growth > (4 * live).max(self.compaction_floor) {
             self.journal_growth = 0;
             self.compaction_due = true;
         }
@@ -112,7 +112,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let header = Frame::Header {
             format: JOURNAL_FORMAT,
             peer_id: self.ledger.own().as_bytes(),
-            network: self.config.network.as_str(),
+            network: self.ledger.network.as_str(),
         };
         let mut size = journal::write(&header, out)?;
         size += journal::write(&Frame::Epoch(self.ledger.epoch()), out)?;
@@ -274,7 +274,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     pub(super) fn view_context(&self, now: Now) -> Context<'_> {
         Context {
-            authorities: &self.config.authorities,
+            authorities: &self.ledger.authorities,
             in_touch: &self.in_touch,
             now_unix: now.unix_s,
         }

@@ -73,7 +73,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// The configured authorities.
     pub fn authorities(&self) -> &Authorities {
-        &self.config.authorities
+        &self.ledger.authorities
     }
 
     /// The authorities in touch.

@@ -27,8 +27,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         response: &mut [u8],
     ) -> Option<usize> {
         let hello = self.hello();
-        let visible = self.ledger.durability.visible(self.ledger.roll.head());
         let head = self.ledger.roll.head();
+        let visible = self.ledger.durability.visible(head);
         let equal = hello.root == request.hello.root && hello.count == request.hello.count;
         let known_run = request.cursor.incarnation == self.incarnation
             && request.cursor.after <= head
@@ -44,7 +44,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             .saturating_sub(RESPONSE_HEADER_MAX)
             .min(usize::try_from(request.size_max).unwrap_or(usize::MAX));
         let mut bytes = [0u8; RESPONSE_SIZE_MAX - RESPONSE_HEADER_MAX];
-        let mut page = Page::new(&mut bytes[..room.min(RESPONSE_SIZE_MAX - RESPONSE_HEADER_MAX)]);
+        let mut page = Page::new(&mut bytes[..room]);
         self.fill_page(&mut reader, visible, &mut page);
         let acknowledged =
             self.ledger.announcement_of(from).map_or(Version::ZERO, |held| held.version());
@@ -118,12 +118,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Notes what became of the renewal that went along.
     pub(super) fn note_lease(&mut self, now: Now, from: &PeerId, response: &SyncResponse<'_>) {
-        if self.authority.is_some() || !self.config.authorities.contains_peer(from) {
+        if self.authority.is_some() || !self.ledger.authorities.contains_peer(from) {
             return;
         }
         match response.lease {
             LeaseAnswer::GRANTED => {
-                let authorities = &self.config.authorities;
+                let authorities = &self.ledger.authorities;
                 let in_touch: InTouch = response
                     .hello
                     .in_touch
@@ -164,7 +164,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.schedule_after(now, to, false);
         // A lease outlives several losses if home is asked again soon.
         if home == Some(*to) {
-            self.sync_with_home_at(now.mono_ms + self.config.interval_ms / 4);
+            self.sync_with_home_at(now.mono_ms + self.interval_ms / 4);
         }
     }
 
@@ -191,31 +191,31 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if self.authority.is_some() {
             return None;
         }
-        self.home.target(&self.config.authorities, |peer| self.peers.is_connected(peer))
+        self.home.target(&self.ledger.authorities, |peer| self.peers.is_connected(peer))
     }
 
     /// How long an answer may take.
     pub(super) fn answer_ms(&self) -> u64 {
-        self.config.interval_ms.clamp(1_000, 10_000)
+        self.interval_ms.clamp(1_000, 10_000)
     }
 
     /// After two intervals without an answer a home is given up.
     pub(super) fn home_patience_ms(&self) -> u64 {
-        2 * self.config.interval_ms + self.config.interval_ms / 5
+        2 * self.interval_ms + self.interval_ms / 5
     }
 
     /// Says when `peer` is asked next: at once where there is more to read.
     pub(super) fn schedule_after(&mut self, now: Now, peer: &PeerId, at_once: bool) {
         let is_home = self.home_target() == Some(*peer);
         let among_authorities =
-            self.authority.is_some() && self.config.authorities.contains_peer(peer);
+            self.authority.is_some() && self.ledger.authorities.contains_peer(peer);
         let wait_ms = if at_once {
             0
         } else if is_home || among_authorities {
-            self.random.jittered(self.config.interval_ms)
-        } else if self.config.authorities.contains_peer(peer) {
+            self.random.jittered(self.interval_ms)
+        } else if self.ledger.authorities.contains_peer(peer) {
             // Another authority than home: now and then, so that what home cannot pass on arrives.
-            self.random.jittered(REPAIR_INTERVALS * self.config.interval_ms)
+            self.random.jittered(REPAIR_INTERVALS * self.interval_ms)
         } else {
             NEVER - now.mono_ms
         };
@@ -240,7 +240,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         Hello {
             count: u32::try_from(self.ledger.roll.count()).unwrap_or(u32::MAX),
             root: self.ledger.roll.root(),
-            authorities: self.config.authorities.set_hash(),
+            authorities: self.ledger.authorities.set_hash(),
             flags,
             in_touch: match self.authority {
                 Some(_) => direct.chain(own).collect::<InTouch>().into_vec(),
