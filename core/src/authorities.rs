@@ -38,11 +38,17 @@ impl core::error::Error for AuthoritiesError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorities {
     listed: Vec<(Hint, PeerId), AUTHORITIES_MAX>,
+    /// The places in the list, in the order of the peer ids.
+    sorted: Vec<u8, AUTHORITIES_MAX>,
     /// It goes with every message, so it is computed once.
     set_hash: [u8; 8],
 }
 
 impl Authorities {
+    /// None, until they are configured.
+    pub(crate) const NONE: Authorities =
+        Authorities { listed: Vec::new(), sorted: Vec::new(), set_hash: [0; 8] };
+
     /// Checks a list of peer ids.
     pub fn new(peer_ids: &[PeerId]) -> Result<Authorities, AuthoritiesError> {
         if peer_ids.is_empty() {
@@ -58,7 +64,10 @@ impl Authorities {
                 .push((hint, *peer_id))
                 .map_err(|_one_too_many| AuthoritiesError::TooMany)?;
         }
-        Ok(Authorities { set_hash: set_hash(&authorities), listed: authorities })
+        let mut sorted: Vec<u8, AUTHORITIES_MAX> = (0..).take(authorities.len()).collect();
+        sorted.sort_unstable_by_key(|place| authorities[usize::from(*place)].1);
+        let set_hash = set_hash(sorted.iter().map(|place| &authorities[usize::from(*place)].1));
+        Ok(Authorities { listed: authorities, sorted, set_hash })
     }
 
     /// The peer id of the authority that `hint` stands for.
@@ -81,6 +90,27 @@ impl Authorities {
         self.listed.iter().map(|(hint, peer_id)| (*hint, peer_id))
     }
 
+    /// The place of `hint` among the sorted peer ids: names an authority in a byte to those who
+    /// trust the same ones.
+    pub(crate) fn index_of(&self, hint: Hint) -> Option<u8> {
+        let listed = self.listed.iter().position(|(listed, _)| *listed == hint)?;
+        let index = self.sorted.iter().position(|place| usize::from(*place) == listed);
+        index.and_then(|index| u8::try_from(index).ok())
+    }
+
+    /// Those of them that are in touch, one bit each: the lowest for the first of the sorted peer
+    /// ids.
+    pub fn in_touch_bits(&self, in_touch: &InTouch) -> u8 {
+        let indices = in_touch.as_slice().iter().filter_map(|hint| self.index_of(*hint));
+        indices.fold(0, |bits, index| bits | 1 << index)
+    }
+
+    /// The authorities that `bits` stand for.
+    pub fn of_bits(&self, bits: u8) -> InTouch {
+        let set = self.sorted.iter().enumerate().filter(|(index, _)| bits & 1 << index != 0);
+        set.map(|(_, place)| self.listed[usize::from(*place)].0).collect()
+    }
+
     /// The first 8 bytes of the SHA-256 of the sorted peer ids: equal where two replicas trust the
     /// same authorities.
     pub fn set_hash(&self) -> [u8; 8] {
@@ -89,10 +119,7 @@ impl Authorities {
 }
 
 /// See [`Authorities::set_hash`].
-fn set_hash(authorities: &[(Hint, PeerId)]) -> [u8; 8] {
-    let mut sorted: Vec<&PeerId, AUTHORITIES_MAX> =
-        authorities.iter().map(|(_, peer_id)| peer_id).collect();
-    sorted.sort_unstable();
+fn set_hash<'a>(sorted: impl Iterator<Item = &'a PeerId>) -> [u8; 8] {
     let mut hasher = Sha256::new();
     for peer_id in sorted {
         hasher.update([u8::try_from(peer_id.as_bytes().len()).expect("at most 42 bytes")]);
@@ -109,6 +136,8 @@ fn set_hash(authorities: &[(Hint, PeerId)]) -> [u8; 8] {
 pub struct InTouch(Vec<Hint, AUTHORITIES_MAX>);
 
 impl InTouch {
+    pub(crate) const NONE: InTouch = InTouch(Vec::new());
+
     /// Adds one; more than there can be authorities are not kept.
     pub fn insert(&mut self, hint: Hint) {
         // Sorted, so that two sets of the same are equal.
@@ -121,11 +150,6 @@ impl InTouch {
     /// Whether `hint` is in touch.
     pub fn contains(&self, hint: Hint) -> bool {
         self.0.contains(&hint)
-    }
-
-    /// All of them, as they travel.
-    pub(crate) fn into_vec(self) -> Vec<Hint, AUTHORITIES_MAX> {
-        self.0
     }
 
     /// All of them.
@@ -158,6 +182,19 @@ mod tests {
         let other = Authorities::new(&[c, a, b]).expect("distinct");
         assert_eq!(one.set_hash(), other.set_hash());
         assert_ne!(one.set_hash(), Authorities::new(&[a, b]).expect("distinct").set_hash());
+    }
+
+    #[test]
+    fn authorities_in_touch_are_bits_in_an_order_that_all_share() {
+        let [a, b, c] = peers();
+        let one = Authorities::new(&[a, b, c]).expect("distinct");
+        let other = Authorities::new(&[c, a, b]).expect("distinct");
+        for bits in 0..8 {
+            let in_touch = one.of_bits(bits);
+            assert_eq!(in_touch.as_slice().len(), usize::try_from(bits.count_ones()).expect("few"));
+            assert_eq!(other.in_touch_bits(&in_touch), bits);
+        }
+        assert_eq!(one.of_bits(0xf8), InTouch::NONE);
     }
 
     #[test]

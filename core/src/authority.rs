@@ -46,6 +46,9 @@ pub enum CommandError {
     UnknownPeer,
     /// The node does not belong to the network: admit it first.
     NotAdmitted,
+    /// This authority lost its journal, or a part of it, and signs nothing until it has what it
+    /// said from others, or its operator vouches that there is nothing.
+    Recovering,
     /// The node's key cannot sign statements, or is weak.
     UnsupportedKey,
 }
@@ -58,6 +61,9 @@ impl core::fmt::Display for CommandError {
             CommandError::SubjectIsAuthority => "an authority cannot be removed or banned",
             CommandError::UnknownPeer => "no such node in the roll",
             CommandError::UnsupportedKey => "the peer id has no key that can sign, or a weak one",
+            CommandError::Recovering => {
+                "this authority lost a part of its journal and waits until others gave it back"
+            }
             CommandError::NotAdmitted => "the node is not admitted: admit it first",
         })
     }
@@ -98,6 +104,17 @@ pub(crate) struct Lease {
     earlier_unix: u64,
 }
 
+/// Whether a node acts as an authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acts {
+    /// It is none.
+    No,
+    /// It is one, and has forgotten what it said: it signs nothing.
+    Recovering,
+    /// It is one.
+    Yes,
+}
+
 /// The part of a tracker that issues decisions and presences.
 ///
 /// It writes to the tracker's roll, so its commands are the tracker's: a node is added by
@@ -108,12 +125,13 @@ pub(crate) struct Lease {
 /// follow from the requests that are handled.
 #[derive(Debug)]
 pub struct CentralAuthority<S: Storage> {
+    acts: Acts,
     admission: Admission,
     /// How long a lease lasts after a renewal.
     window_ms: u64,
     /// How much longer until a lapsed lease becomes a statement.
     grace_ms: u64,
-    leases: S::PerNode<Lease>,
+    leases: S::PerLease<Lease>,
     /// Not after the first lease lapses: looked at again then.
     next_lapse_ms: u64,
     /// Until when by the wall clock this or an earlier run is known to have been here.
@@ -123,16 +141,66 @@ pub struct CentralAuthority<S: Storage> {
 }
 
 impl<S: Storage> CentralAuthority<S> {
-    pub(crate) fn new(admission: Admission, window_ms: u64, grace_ms: u64) -> CentralAuthority<S> {
+    /// One that does not act; see [`CentralAuthority::init`].
+    pub(crate) const fn new() -> CentralAuthority<S> {
         CentralAuthority {
-            admission,
-            window_ms,
-            grace_ms,
-            leases: S::PerNode::default(),
-            next_lapse_ms: u64::MAX,
+            acts: Acts::No,
+            admission: Admission::Open,
+            window_ms: 0,
+            grace_ms: 0,
+            leases: <S::PerLease<Lease> as List<Lease>>::EMPTY,
+            next_lapse_ms: 0,
             alive_unix: 0,
             resumed_unix: 0,
         }
+    }
+
+    /// Makes it act.
+    pub(crate) fn init(&mut self, admission: Admission, window_ms: u64, grace_ms: u64) {
+        self.acts = Acts::Yes;
+        self.admission = admission;
+        self.window_ms = window_ms;
+        self.grace_ms = grace_ms;
+        self.next_lapse_ms = u64::MAX;
+    }
+
+    /// Whether this node is an authority.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.acts != Acts::No
+    }
+
+    /// Whether it signs nothing until it has back what it said before.
+    pub fn is_recovering(&self) -> bool {
+        self.acts == Acts::Recovering
+    }
+
+    /// Whether it is an authority that signs.
+    pub(crate) fn acts(&self) -> bool {
+        self.acts == Acts::Yes
+    }
+
+    /// The authority, if it is one that signs.
+    pub(crate) fn acting(&mut self) -> Option<&mut CentralAuthority<S>> {
+        self.acts().then_some(self)
+    }
+
+    /// The authority, to carry out a command.
+    pub(crate) fn commanded(&mut self) -> Result<&mut CentralAuthority<S>, CommandError> {
+        match self.acts {
+            Acts::No => Err(CommandError::NotAuthority),
+            Acts::Recovering => Err(CommandError::Recovering),
+            Acts::Yes => Ok(self),
+        }
+    }
+
+    /// Signs nothing from now on.
+    pub(crate) fn begin_recovery(&mut self) {
+        self.acts = Acts::Recovering;
+    }
+
+    /// Signs again.
+    pub(crate) fn end_recovery(&mut self) {
+        self.acts = Acts::Yes;
     }
 
     /// Notes until when an earlier run was here.
@@ -150,18 +218,24 @@ impl<S: Storage> CentralAuthority<S> {
         self.leases.len()
     }
 
-    /// Starts a run: everyone last online gets one full window, since it was this authority that
-    /// was away.
+    /// Starts a run.
     pub(crate) fn resume<K: Signer + Verifier>(&mut self, ledger: &Ledger<S, K>, now: Now) {
-        let own = ledger.own_hint();
         // A clock that once ran ahead is not believed for ever.
         self.resumed_unix = self.alive_unix.min(now.unix_s);
         self.alive_unix = self.resumed_unix;
-        for node in ledger.roll.iter() {
+        self.watch_all(ledger, now);
+    }
+
+    /// Gives everyone who is called online here and is not watched one full window: it was this
+    /// authority that was away, or forgot what it had said.
+    pub(crate) fn watch_all<K: Signer + Verifier>(&mut self, ledger: &Ledger<S, K>, now: Now) {
+        let own = ledger.own_hint();
+        for node in ledger.roll.iter().filter(|node| node.subject() != ledger.own()) {
             let Some(presence) = node.presence(own).and_then(|signed| signed.read()) else {
                 continue;
             };
-            if presence.state == PresenceState::ONLINE && node.subject() != ledger.own() {
+            let is_watched = self.find(node.subject()).is_ok();
+            if presence.state == PresenceState::ONLINE && !is_watched {
                 let lease = Lease {
                     peer: *node.subject(),
                     session: presence.session,
@@ -206,8 +280,13 @@ impl<S: Storage> CentralAuthority<S> {
         let known = self.find(peer).ok().map(|place| self.leases[place]);
         // A lease is for a node that is held somewhere, so there are no more leases than places.
         let is_held = ledger.announcement_of(peer).is_some();
-        let has_place = ledger.is_vouched(peer) || ledger.roll.has_room();
-        if known.is_none() && !(is_held && has_place) {
+        let is_vouched = ledger.is_vouched(peer);
+        let may_have = match known {
+            None => is_held && (is_vouched || ledger.roll.has_room()),
+            // One that waited in vain is held no more, and has to send its announcement again.
+            Some(_) => is_held || is_vouched,
+        };
+        if !may_have {
             return LeaseAnswer::FULL;
         }
         let lease = Lease {
@@ -339,7 +418,7 @@ impl<S: Storage> CentralAuthority<S> {
 
     /// When [`CentralAuthority::lapse`] has something to do, at the earliest.
     pub(crate) fn next_lapse_ms(&self) -> Option<u64> {
-        (self.next_lapse_ms != u64::MAX).then_some(self.next_lapse_ms)
+        (self.acts() && self.next_lapse_ms != u64::MAX).then_some(self.next_lapse_ms)
     }
 
     /// Adds a node: decides that it belongs to the network.

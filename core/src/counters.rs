@@ -10,6 +10,8 @@ macro_rules! counters {
         }
 
         impl Counters {
+            pub(crate) const ZERO: Counters = Counters { $($name: 0,)+ };
+
             /// All counters with their names.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name),)+].into_iter()
@@ -37,10 +39,18 @@ counters! {
     statements_not_admitted,
     /// Statements for which there was no room.
     statements_no_room,
+    /// Statements about nodes that this partial replica does not hold.
+    statements_out_of_scope,
+    /// Nodes that this partial replica gave up for one that it must hold.
+    nodes_given_up,
+    /// Times that no more signatures were checked for a peer that had wasted too many.
+    verifications_over_budget,
     /// Announcements put in the pool of the unvouched.
     pool_taken,
     /// Announcements of the unvouched for which the pool had no room.
     pool_full,
+    /// Announcements of the unvouched that are not connected, beyond the places for such nodes.
+    pool_over_quota,
     /// Announcements of the unvouched given up after a while.
     pool_expired,
     /// Writers that contradicted themselves.
@@ -51,6 +61,8 @@ counters! {
     gossip_accepted,
     /// Gossip messages that held nothing new.
     gossip_ignored,
+    /// Statements not taken from gossip since their writer says too much.
+    gossip_over_rate,
     /// Gossip messages that were malformed, forged, too large, or of another format.
     gossip_rejected,
     /// Gossip messages sent.
@@ -67,8 +79,14 @@ counters! {
     responses_rejected,
     /// Exchanges with a replica that trusts other authorities.
     authorities_differ,
-    /// Transfers from the beginning after roots stayed different.
-    full_transfers,
+    /// Walks begun, to find out where two rolls differ.
+    walks_begun,
+    /// Walks given up: the peer was gone, broke the rules, or it took too long.
+    walks_given_up,
+    /// Walks that moved nothing though the rolls differed before and after.
+    walks_fruitless,
+    /// Steps of others' walks put off, since those cost too much or may not be answered.
+    walks_over_budget,
     /// Peers beyond those that are synchronised with.
     peers_no_room,
     /// Leases granted for the first time.

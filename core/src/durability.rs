@@ -9,7 +9,7 @@
 //! - nothing leaves the node in the name of an epoch that may not be on disk.
 
 /// Follows the journal's frames from written to durable.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Durability {
     /// The position of the last frame given out.
     position: u64,
@@ -34,6 +34,19 @@ struct Drained {
 }
 
 impl Durability {
+    /// Nothing was written yet.
+    pub(crate) const fn new() -> Durability {
+        Durability {
+            position: 0,
+            must_position: 0,
+            synced: 0,
+            epoch_position: None,
+            awaited: None,
+            latest: None,
+            unsynced: None,
+        }
+    }
+
     /// Numbers a frame that is given out.
     pub(crate) fn next_position(&mut self, must_sync: bool) -> u64 {
         self.position += 1;
@@ -104,7 +117,7 @@ mod tests {
 
     #[test]
     fn own_statement_is_visible_once_its_frame_is_durable() {
-        let mut durability = Durability::default();
+        let mut durability = Durability::new();
         durability.own_statement(3);
         assert_eq!(durability.visible(5), 2);
         let position = durability.next_position(true);
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_made_while_a_sync_is_under_way_waits_for_the_next() {
-        let mut durability = Durability::default();
+        let mut durability = Durability::new();
         durability.own_statement(1);
         let first = durability.next_position(true);
         durability.drained(1);
@@ -132,7 +145,7 @@ mod tests {
 
     #[test]
     fn lazy_frames_behind_it_are_not_waited_for() {
-        let mut durability = Durability::default();
+        let mut durability = Durability::new();
         durability.own_statement(1);
         let own = durability.next_position(true);
         durability.next_position(false);
@@ -143,7 +156,7 @@ mod tests {
 
     #[test]
     fn epoch_counts_from_the_sync_of_its_own_frame() {
-        let mut durability = Durability::default();
+        let mut durability = Durability::new();
         durability.epoch_changed();
         assert!(!durability.epoch_durable());
         let position = durability.next_position(true);

@@ -63,6 +63,12 @@ pub enum Event {
         /// The node that they are about.
         subject: PeerId,
     },
+    /// This replica and another hold different rolls, and find nothing to tell each other: one of
+    /// them is wrong about what it holds, or lies. Told once, until they hold the same.
+    RootsDiffer {
+        /// The other.
+        peer: PeerId,
+    },
     /// Somebody else keeps speaking in this node's name: two machines with one key.
     DuplicateIdentity,
     /// An authority is in touch again.
@@ -80,6 +86,14 @@ pub enum Event {
         /// The authority that it renews its lease with.
         home: Option<PeerId>,
     },
+    /// This authority lost its journal, or a part of it: it signs nothing until others gave back
+    /// what it said.
+    Recovering,
+    /// This authority has what it said before and signs again.
+    Recovered,
+    /// There is a node, or what is said of one, that this replica has no room for or cannot check.
+    /// Until it starts again it keeps what it has, and does not hold every node.
+    BecamePartial,
     /// The journal has grown to several times what it holds: time for a snapshot.
     CompactionDue,
 }

@@ -12,7 +12,7 @@
 
 use core::fmt;
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use embedded_io::{Read, Write};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,9 @@ use crate::{
 /// The format of journals that this version writes and reads.
 pub const JOURNAL_FORMAT: u8 = 1;
 
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+/// How many bytes are taken at once, each by a table of 1 KiB: devices have little room.
+const CRC_LANES: usize = if cfg!(feature = "alloc") { 16 } else { 1 };
+static CRC: Crc<u32, Table<CRC_LANES>> = Crc::<u32, Table<CRC_LANES>>::new(&CRC_32_ISO_HDLC);
 const CRC_SIZE: usize = 4;
 const BODY_SIZE_MAX: usize = STATEMENT_SIZE_MAX + 16;
 
@@ -32,13 +34,15 @@ const BODY_SIZE_MAX: usize = STATEMENT_SIZE_MAX + 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Frame<'a> {
-    /// The first frame: whose journal this is.
+    /// The first frame: whose journal this is. The journal of an authority that recovers from a
+    /// loss has none until that is over.
     Header {
         /// [`JOURNAL_FORMAT`] of the writer.
         format: u8,
         /// The peer id of the node.
         peer_id: &'a [u8],
-        /// The network that it is in.
+        /// The network that it is in; empty in the journal of an identity that was made and not
+        /// started yet.
         network: &'a str,
     },
     /// The epoch of a boot, on disk before its first use.
@@ -162,17 +166,20 @@ impl<R: Read> Reader<R> {
                     break false;
                 }
             }
-            let byte = self.chunk[self.chunk_start];
-            self.chunk_start += 1;
-            size += 1;
-            if byte == 0 {
+            let unread = &self.chunk[self.chunk_start..self.chunk_end];
+            let delimiter = unread.iter().position(|byte| *byte == 0);
+            let part = &unread[..delimiter.unwrap_or(unread.len())];
+            // A frame over its bound is damaged: its bytes are counted and not kept.
+            if let Some(place) = self.frame.get_mut(kept..kept + part.len()) {
+                place.copy_from_slice(part);
+            }
+            kept = kept.saturating_add(part.len());
+            let taken = part.len() + usize::from(delimiter.is_some());
+            self.chunk_start += taken;
+            size += taken as u64;
+            if delimiter.is_some() {
                 break true;
             }
-            // A frame over its bound is damaged: its bytes are counted and not kept.
-            if let Some(place) = self.frame.get_mut(kept) {
-                *place = byte;
-            }
-            kept += 1;
         };
         if !delimited {
             return Ok(if size == 0 { Next::End } else { Next::TornTail { size } });

@@ -9,17 +9,21 @@ use heapless::Deque;
 
 use crate::{
     authorities::Authorities,
+    bucket::{Bucket, Rate},
     counters::Counters,
     durability::Durability,
     key::{Signer, Verifier, VerifyError},
+    limits::{ANNOUNCEMENTS, AUTHORITIES_MAX, authority_rate},
     network::Network,
     node_data::{NodeData, Offer},
     peer_id::{Hint, PeerId},
-    pool::Pool,
-    roll::Roll,
+    pool::{Pool, Refused},
+    roll::{ChangeReader, Roll},
+    source::Source,
     statement::{Announcement, Any, Fields, Intent, Kind, Signed, Standing, StatementBytes},
-    storage::{Full, Storage},
+    storage::{Full, List, Storage},
     time::Now,
+    tracker::Config,
     version::Version,
 };
 
@@ -37,6 +41,16 @@ pub(crate) enum Taken {
     Waits,
     /// It was not needed, or is not wanted here.
     Ignored,
+    /// Its writer's kind of key cannot be checked here. Others can: whoever passed it on did
+    /// nothing wrong.
+    Unsupported,
+    /// Its writer says more by gossip than it may: it was not looked at.
+    OverRate,
+    /// No more signatures are checked for who handed it in: neither it nor what follows it was
+    /// looked at.
+    OverBudget,
+    /// Its form is wrong.
+    Malformed,
     /// Its writer did not sign it.
     Forged,
 }
@@ -50,6 +64,8 @@ pub(crate) enum Finding {
     },
     /// Somebody made a statement in this node's name that is as new as its newest.
     Claimed,
+    /// This authority said something that it had forgotten.
+    Remembered,
 }
 
 /// The statements that this replica holds, and the keys that write its own.
@@ -61,7 +77,8 @@ pub(crate) struct Ledger<S: Storage, K> {
     pub(crate) pool: Pool<S>,
     pub(crate) durability: Durability,
     pub(crate) counters: Counters,
-    keys: K,
+    /// One, once it is said whose it is. (Unlike an `Option`, all zero bytes until then.)
+    keys: heapless::Vec<K, 1>,
     own: PeerId,
     own_hint: Hint,
     /// The version of the last own statement.
@@ -69,34 +86,66 @@ pub(crate) struct Ledger<S: Storage, K> {
     /// This node's announcement, which is in the roll only while it is admitted.
     announcement: StatementBytes,
     announced: Version,
+    /// It signs nothing for others yet: it may have forgotten what it said before.
+    withholds: bool,
+    /// It holds itself, the authorities and what it was told to hold, and what it held when it
+    /// became partial.
+    partial: bool,
+    /// The order keys of the nodes that it was told to hold, sorted.
+    wanted: S::PerNode<u64>,
+    /// What is taken by gossip of what each authority says, in the configured order.
+    authorities_said: [Bucket; AUTHORITIES_MAX],
+    authority_rate: Rate,
     /// The writers that contradicted themselves lately: where, and in which version. A losing half
     /// that is sent again is neither verified nor reported again.
     contradictions: Deque<(Hint, PeerId, Version), CONTRADICTIONS_MAX>,
 }
 
 impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
-    pub(crate) fn new(
-        network: Network,
-        authorities: Authorities,
-        capacity: usize,
-        keys: K,
-    ) -> Ledger<S, K> {
-        let own = keys.peer_id();
+    /// An empty one without keys; see [`Ledger::init`].
+    pub(crate) const fn new() -> Ledger<S, K> {
         Ledger {
-            network,
-            authorities,
-            roll: Roll::new(capacity),
+            network: Network::NONE,
+            authorities: Authorities::NONE,
+            roll: Roll::new(),
             pool: Pool::new(),
-            durability: Durability::default(),
-            counters: Counters::default(),
-            keys,
-            own,
-            own_hint: own.hint(),
+            durability: Durability::new(),
+            counters: Counters::ZERO,
+            keys: heapless::Vec::new(),
+            own: PeerId::NONE,
+            own_hint: Hint::NONE,
             version: Version::ZERO,
             announcement: StatementBytes::new(),
             announced: Version::ZERO,
+            withholds: false,
+            partial: false,
+            wanted: <S::PerNode<u64> as List<u64>>::EMPTY,
+            authorities_said: [Bucket::FULL; AUTHORITIES_MAX],
+            authority_rate: Rate::new(0, 0),
             contradictions: Deque::new(),
         }
+    }
+
+    /// Says whose it is.
+    pub(crate) fn init(&mut self, config: Config, keys: K) {
+        let capacity = config.capacity.into();
+        self.authority_rate = authority_rate(capacity, config.interval_ms);
+        self.network = config.network;
+        self.authorities = config.authorities;
+        self.partial = config.partial;
+        self.roll.set_capacity(usize::try_from(capacity).unwrap_or(usize::MAX));
+        self.own = keys.peer_id();
+        self.own_hint = self.own.hint();
+        assert!(self.keys.push(keys).is_ok(), "it is said once");
+    }
+
+    /// Whether it was said whose it is.
+    pub(crate) fn is_init(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    fn keys(&self) -> &K {
+        self.keys.first().expect("a tracker is initialised before it is used")
     }
 
     /// This node.
@@ -173,34 +222,22 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     }
 
     /// Takes `statement` in if it would advance the roll and its writer signed it.
+    ///
+    /// What is known or older is told from what is news at once: nothing else of it is looked at.
     pub(crate) fn take(
         &mut self,
         statement: &Signed<'_, Any>,
         now: Now,
+        source: &mut Source<'_, S>,
         found: &mut impl FnMut(Finding),
     ) -> Taken {
-        let subject = statement.subject().expect("a parsed statement has a peer id as subject");
-        let writer = match statement.kind() {
-            Kind::Announcement => subject,
-            Kind::Decision | Kind::Presence => {
-                let Some(writer) = self.authorities.resolve(statement.writer()) else {
-                    self.counters.statements_unknown_writer += 1;
-                    return Taken::Ignored;
-                };
-                *writer
-            }
-        };
-        if statement.kind() == Kind::Announcement {
-            let standing = self.standing(&subject);
-            if standing == Standing::PENDING {
-                return self.let_wait(subject, statement, now);
-            }
-            if !standing.admits() {
-                self.counters.statements_not_admitted += 1;
-                return Taken::Ignored;
-            }
+        let is_announcement = statement.kind() == Kind::Announcement;
+        if !is_announcement && !self.authorities.contains(statement.writer()) {
+            self.counters.statements_unknown_writer += 1;
+            return Taken::Ignored;
         }
-        let offer = self.roll.get(&subject).map_or(Offer::New, |node| node.offer(statement));
+        let held = self.roll.locate(statement).map(|entry| &*entry);
+        let offer = held.map_or(Offer::New, |entry| entry.node().offer(statement));
         match offer {
             Offer::Same => {
                 self.counters.statements_known += 1;
@@ -212,14 +249,65 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             }
             Offer::New | Offer::Newer | Offer::Equivocation { .. } => {}
         }
+        let standing =
+            held.map_or(Standing::PENDING, |entry| entry.node().standing(&self.authorities));
+        let is_held = held.is_some();
+        if statement.check().is_err() {
+            return Taken::Malformed;
+        }
+        let subject = statement.subject().expect("a statement that is checked has a subject");
+        if self.partial && !is_held && !self.must_hold(&subject) {
+            self.counters.statements_out_of_scope += 1;
+            return Taken::Ignored;
+        }
+        match standing {
+            _ if !is_announcement => self.take_news(statement, offer, now, source, found),
+            Standing::PENDING => self.let_wait(subject, statement, now, source),
+            standing if standing.admits() => self.take_news(statement, offer, now, source, found),
+            _ => {
+                self.counters.statements_not_admitted += 1;
+                Taken::Ignored
+            }
+        }
+    }
+
+    /// Takes in a statement that is not older than what its slot holds, nor the same.
+    fn take_news(
+        &mut self,
+        statement: &Signed<'_, Any>,
+        offer: Offer,
+        now: Now,
+        source: &mut Source<'_, S>,
+        found: &mut impl FnMut(Finding),
+    ) -> Taken {
+        let subject = statement.subject().expect("a statement that is checked has a subject");
+        let writer = match statement.kind() {
+            Kind::Announcement => subject,
+            Kind::Decision | Kind::Presence => {
+                *self.authorities.resolve(statement.writer()).expect("it was looked for before")
+            }
+        };
         let contradiction = (statement.writer(), subject, statement.version());
         if offer == (Offer::Equivocation { wins: false })
             && self.contradictions.iter().any(|known| *known == contradiction)
         {
             return Taken::Ignored;
         }
-        if let Err(unverified) = self.verify(statement, &writer) {
+        // Whoever does not become partial by it need not know whether it is true.
+        if !self.may_become_partial() && !self.would_fit(&subject, statement) {
+            self.counters.statements_no_room += 1;
+            return Taken::Ignored;
+        }
+        if source.is_gossip() && !self.may_say(statement, now) {
+            return Taken::OverRate;
+        }
+        if let Err(unverified) = self.verify(statement, &writer, now, source) {
+            // The network has nodes of whom this replica cannot hold what all others do.
+            self.partial |= unverified == Taken::Unsupported && self.may_become_partial();
             return unverified;
+        }
+        if source.is_gossip() {
+            self.note_said(statement, now);
         }
         if let Offer::Equivocation { .. } = offer {
             self.counters.equivocations += 1;
@@ -232,37 +320,179 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         if writer == self.own && statement.version() >= self.version {
             self.counters.own_statements_met += 1;
             self.version = statement.version();
-            self.begin_epoch(0);
-            found(Finding::Claimed);
-        }
-        if !offer.advances() {
-            return Taken::Ignored;
-        }
-        match self.put(statement) {
-            Ok(_) => {
-                self.counters.statements_taken += 1;
-                Taken::Advanced
+            // What was forgotten is expected to turn up; what is said next comes after all of it.
+            if !self.withholds {
+                self.begin_epoch(0);
+                found(Finding::Claimed);
             }
-            Err(Full) => {
-                self.counters.statements_no_room += 1;
-                Taken::Ignored
+        }
+        let advanced = offer.advances() && self.keep(&subject, statement);
+        // Two that work together could change what one says of itself for as long as they like.
+        let is_due = source.is_gossip() || source.is_authority() || self.is_seldom(statement, now);
+        source.note_verified(statement, advanced && is_due, now);
+        if advanced && writer == self.own && statement.kind() == Kind::Presence {
+            found(Finding::Remembered);
+        }
+        if advanced { Taken::Advanced } else { Taken::Ignored }
+    }
+
+    /// Puts `statement` in the roll if there is room, or room is made for it.
+    fn keep(&mut self, subject: &PeerId, statement: &Signed<'_, Any>) -> bool {
+        let mut put = self.put(statement);
+        if put.is_err() {
+            self.partial |= self.may_become_partial();
+            if self.make_room(subject) {
+                put = self.put(statement);
+            }
+        }
+        match put {
+            Ok(_) => self.counters.statements_taken += 1,
+            Err(Full) => self.counters.statements_no_room += 1,
+        }
+        put.is_ok()
+    }
+
+    /// Checks the signature of `statement`, on behalf of who handed it in.
+    fn verify(
+        &mut self,
+        statement: &Signed<'_, Any>,
+        writer: &PeerId,
+        now: Now,
+        source: &mut Source<'_, S>,
+    ) -> Result<(), Taken> {
+        if !source.may_verify(now) {
+            self.counters.verifications_over_budget += 1;
+            return Err(Taken::OverBudget);
+        }
+        match statement.verify(&self.network, writer, self.keys()) {
+            Ok(()) => Ok(()),
+            Err(VerifyError::UnsupportedKey) => {
+                self.counters.statements_unsupported_key += 1;
+                Err(Taken::Unsupported)
+            }
+            Err(_) => {
+                self.counters.statements_bad_signature += 1;
+                source.note_verified(statement, false, now);
+                Err(Taken::Forged)
             }
         }
     }
 
-    fn verify(&mut self, statement: &Signed<'_, Any>, writer: &PeerId) -> Result<(), Taken> {
-        match statement.verify(&self.network, writer, &self.keys) {
-            Ok(()) => Ok(()),
-            // Others can check it: whoever passed it on did nothing wrong.
-            Err(VerifyError::UnsupportedKey) => {
-                self.counters.statements_unsupported_key += 1;
-                Err(Taken::Ignored)
-            }
-            Err(_) => {
-                self.counters.statements_bad_signature += 1;
-                Err(Taken::Forged)
+    /// Whether the writer of `statement` says no more by gossip than it may.
+    fn may_say(&mut self, statement: &Signed<'_, Any>, now: Now) -> bool {
+        let may = self.said(statement).is_none_or(|(said, rate)| said.has_token(rate, now));
+        self.counters.gossip_over_rate += u64::from(!may);
+        may
+    }
+
+    /// Notes that its writer did make `statement`: what others make up in its name is not its.
+    fn note_said(&mut self, statement: &Signed<'_, Any>, now: Now) {
+        if let Some((said, rate)) = self.said(statement) {
+            said.take_token(rate, now);
+        }
+    }
+
+    /// Whether a node says no more of itself than it may by gossip, whichever way it came. What
+    /// authorities say is not counted: all of it may have to be transferred at once.
+    fn is_seldom(&mut self, statement: &Signed<'_, Any>, now: Now) -> bool {
+        if statement.kind() != Kind::Announcement {
+            return true;
+        }
+        let may = self.said(statement).is_none_or(|(said, rate)| said.has_token(rate, now));
+        if may {
+            self.note_said(statement, now);
+        }
+        may
+    }
+
+    /// What is taken by gossip of the writer of `statement`, if anything is held of it.
+    fn said(&mut self, statement: &Signed<'_, Any>) -> Option<(&mut Bucket, Rate)> {
+        if statement.kind() != Kind::Announcement {
+            let writer = statement.writer();
+            let place = self.authorities.iter().position(|(hint, _)| hint == writer)?;
+            return Some((&mut self.authorities_said[place], self.authority_rate));
+        }
+        let said = match self.roll.locate(statement) {
+            Some(entry) => Some(&mut entry.said),
+            None => self.pool.said(statement.subject_bytes()),
+        };
+        said.map(|said| (said, ANNOUNCEMENTS))
+    }
+
+    /// Whether this replica does not hold every node.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    /// A member that meets what it cannot hold becomes partial. An authority is one that others
+    /// rely on.
+    fn may_become_partial(&self) -> bool {
+        !self.partial && !self.authorities.contains_peer(&self.own)
+    }
+
+    /// Whether a partial replica holds `peer`, whatever else it holds.
+    fn must_hold(&self, peer: &PeerId) -> bool {
+        *peer == self.own
+            || self.authorities.contains_peer(peer)
+            || self.wanted.binary_search(&peer.order_key()).is_ok()
+    }
+
+    /// Lets a partial replica hold `peer`. Says whether it has to be fetched.
+    pub(crate) fn want(&mut self, peer: &PeerId) -> Result<bool, Full> {
+        if self.must_hold(peer) {
+            return Ok(false);
+        }
+        let always = self.authorities.iter().filter(|(_, peer)| **peer != self.own).count() + 1;
+        if always + self.wanted.len() >= self.roll.capacity() {
+            return Err(Full);
+        }
+        let order_key = peer.order_key();
+        let place = self.wanted.partition_point(|wanted| *wanted < order_key);
+        self.wanted.insert_at(place, order_key)?;
+        Ok(self.partial && self.roll.get(peer).is_none())
+    }
+
+    /// Takes back [`Ledger::want`].
+    pub(crate) fn let_go(&mut self, peer: &PeerId) {
+        if let Ok(place) = self.wanted.binary_search(&peer.order_key()) {
+            self.wanted.remove_at(place);
+        }
+        if self.partial && !self.must_hold(peer) {
+            self.roll.remove(peer);
+            self.pool.remove(peer);
+        }
+    }
+
+    /// Whether there is room for `statement`, or would be made. Places for what a partial replica
+    /// must hold were counted when it was told.
+    fn would_fit(&self, subject: &PeerId, statement: &Signed<'_, Any>) -> bool {
+        match self.roll.get(subject) {
+            Some(node) => node.has_room_for(statement),
+            None => {
+                let node = NodeData::<S::Statements>::new(*subject);
+                (self.partial || self.roll.has_room()) && node.has_room_for(statement)
             }
         }
+    }
+
+    /// Gives up, for a node that a partial replica must hold, the one that changed the longest ago
+    /// of those that it need not. Says whether it did.
+    fn make_room(&mut self, subject: &PeerId) -> bool {
+        let is_needed = self.partial && self.must_hold(subject);
+        if !is_needed || self.roll.has_room() || self.roll.get(subject).is_some() {
+            return false;
+        }
+        let mut reader = ChangeReader::START;
+        while let Some((index, entry)) = reader.peek(&self.roll) {
+            let peer = *entry.node().subject();
+            if !self.must_hold(&peer) {
+                self.roll.remove(&peer);
+                self.counters.nodes_given_up += 1;
+                return true;
+            }
+            reader.pass(index, entry);
+        }
+        false
     }
 
     /// Whether this node issued a statement of the journal as an authority.
@@ -283,7 +513,21 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             self.counters.statements_unknown_writer += 1;
             return Ok(());
         }
-        self.roll.put(statement).map(|_offer| ())
+        let subject = statement.subject().expect("a parsed statement has a peer id as subject");
+        if self.partial && !self.must_hold(&subject) && self.roll.get(&subject).is_none() {
+            self.counters.statements_out_of_scope += 1;
+            return Ok(());
+        }
+        let mut put = self.roll.put(statement);
+        if put.is_err() {
+            self.partial |= self.may_become_partial();
+            if self.make_room(&subject) {
+                put = self.roll.put(statement);
+            }
+        }
+        // What a partial replica has no room for others hold.
+        self.counters.statements_no_room += u64::from(put.is_err());
+        if self.partial { Ok(()) } else { put.map(|_offer| ()) }
     }
 
     /// Brings the roll into the form that every replica gives it, once after a replay: drops the
@@ -330,7 +574,33 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
     }
 
+    /// Keeps own statements back until [`Ledger::speak`].
+    pub(crate) fn withhold(&mut self) {
+        self.withholds = true;
+    }
+
+    /// Whether own statements are kept back.
+    pub(crate) fn withholds(&self) -> bool {
+        self.withholds
+    }
+
+    /// Speaks again, in an epoch after everything that was met of an earlier life.
+    pub(crate) fn speak(&mut self) {
+        self.withholds = false;
+        self.begin_epoch(0);
+    }
+
+    /// Whether the roll holds a decision or presence by this node.
+    pub(crate) fn holds_own(&self) -> bool {
+        self.roll.iter().any(|node| {
+            node.decision(self.own_hint).is_some() || node.presence(self.own_hint).is_some()
+        })
+    }
+
     fn settle_own_announcement(&mut self) {
+        if self.withholds {
+            return;
+        }
         let Ok(announcement) = Signed::parse(&self.announcement) else { return };
         // Where it has no room the node is known by what others say of it.
         let offer = self.roll.put(&announcement);
@@ -339,19 +609,40 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
     }
 
-    fn let_wait(&mut self, subject: PeerId, announcement: &Signed<'_, Any>, now: Now) -> Taken {
+    fn let_wait(
+        &mut self,
+        subject: PeerId,
+        announcement: &Signed<'_, Any>,
+        now: Now,
+        source: &mut Source<'_, S>,
+    ) -> Taken {
         if subject == self.own || !self.pool.is_news(&subject, announcement) {
             return Taken::Ignored;
         }
-        if self.pool.get(&subject).is_none() && !self.pool.has_room() {
-            self.counters.pool_full += 1;
-            return Taken::Ignored;
+        let introducer = source.introducer_of(&subject);
+        match self.pool.room_for(&subject, introducer) {
+            Ok(()) => {}
+            Err(Refused::Full) => {
+                self.counters.pool_full += 1;
+                return Taken::Ignored;
+            }
+            Err(Refused::OverQuota) => {
+                self.counters.pool_over_quota += 1;
+                return Taken::Ignored;
+            }
         }
-        if let Err(unverified) = self.verify(announcement, &subject) {
+        if source.is_gossip() && !self.may_say(announcement, now) {
+            return Taken::OverRate;
+        }
+        if let Err(unverified) = self.verify(announcement, &subject, now, source) {
             return unverified;
         }
-        match self.pool.put(subject, announcement, now.mono_ms) {
+        source.note_verified(announcement, false, now);
+        match self.pool.put(subject, announcement, introducer, now.mono_ms) {
             Ok(()) => {
+                if source.is_gossip() {
+                    self.note_said(announcement, now);
+                }
                 self.counters.pool_taken += 1;
                 Taken::Waits
             }
@@ -370,7 +661,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     ) -> Result<u64, Full> {
         let version = self.next_version().ok_or(Full)?;
         let bytes =
-            Signed::sign(&self.network, &self.keys, subject, version, fields).ok_or(Full)?;
+            Signed::sign(&self.network, self.keys(), subject, version, fields).ok_or(Full)?;
         let statement = Signed::parse(&bytes).expect("a statement made here is well formed");
         self.put(&statement)?;
         let change = self.roll.head();
@@ -382,7 +673,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     pub(crate) fn announce(&mut self, fields: &Announcement<'_>) -> Result<(), Full> {
         let version = self.next_version().ok_or(Full)?;
         let own = self.own;
-        let bytes = Signed::sign(&self.network, &self.keys, &own, version, fields).ok_or(Full)?;
+        let bytes = Signed::sign(&self.network, self.keys(), &own, version, fields).ok_or(Full)?;
         self.announcement = bytes;
         self.announced = version;
         if self.standing(&own).admits() {

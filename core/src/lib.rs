@@ -15,7 +15,9 @@
 //!
 //! # The run loop
 //!
-//! 1. Make a tracker, give it the frames of its journal, start it, announce the node.
+//! 1. Make a tracker, give it the frames of its journal, start it, announce the node. The journal
+//!    of a new identity begins with its header: whoever makes the identity stores that with it, so
+//!    that a journal that was lost later is told from one that never was.
 //! 2. Hand in what happens: messages, connections, time, commands. Every call takes the time.
 //! 3. Then drain the outputs in this order, until each is empty:
 //!    1. journal frames: append them; where one is `must_sync`, make the file durable and say so,
@@ -37,12 +39,23 @@
 //!     journal: Vec<u8>,
 //! }
 //!
+//! /// What is stored when an identity is made.
+//! fn first_frame(keys: &Keypair) -> Vec<u8> {
+//!     let peer_id = keys.peer_id();
+//!     let (format, peer_id) = (journal::JOURNAL_FORMAT, peer_id.as_bytes());
+//!     let header = journal::Frame::Header { format, peer_id, network: "main" };
+//!     let mut stored = Vec::new();
+//!     journal::write(&header, &mut stored).unwrap();
+//!     stored
+//! }
+//!
 //! /// Step 1.
 //! fn start(seed: u8, authority: &Keypair, stored: &[u8], now: Now) -> Node {
 //!     let authorities = Authorities::new(&[authority.peer_id()]).unwrap();
 //!     let config = Config::new("main".parse().unwrap(), authorities);
 //!     let keys = Keypair::ed25519([seed; 32]);
-//!     let mut tracker = HeapTracker::new(config, keys, [seed; 32]).unwrap();
+//!     let mut tracker = HeapTracker::new();
+//!     tracker.init(config, keys, [seed; 32]).unwrap();
 //!     let mut frames = journal::Reader::new(stored);
 //!     while let Ok(journal::Next::Frame(frame)) = frames.next_frame() {
 //!         tracker.recover(&frame).unwrap();
@@ -65,9 +78,10 @@
 //!         }
 //!     }
 //!     let mut message = [0; MAX_GOSSIP];
+//!     let passed_on_by = *node.tracker.peer_id();
 //!     while let Some(len) = node.tracker.poll_publication(&mut message) {
 //!         // Pubsub passes the message on only if the verdict is `Accept`.
-//!         peer.tracker.handle_gossip(now, &message[..len]);
+//!         peer.tracker.handle_gossip(now, &passed_on_by, &message[..len]);
 //!     }
 //!     let (mut request, mut response) = ([0; MAX_REQUEST], [0; MAX_RESPONSE]);
 //!     while let Some(sent) = node.tracker.poll_request(now, &mut request) {
@@ -84,8 +98,8 @@
 //!
 //! let mut now = Now { mono_ms: 0, unix_s: 1_790_000_000 };
 //! let authority_keys = Keypair::ed25519([1; 32]);
-//! let mut authority = start(1, &authority_keys, &[], now);
-//! let mut member = start(2, &authority_keys, &[], now);
+//! let mut authority = start(1, &authority_keys, &first_frame(&authority_keys), now);
+//! let mut member = start(2, &authority_keys, &first_frame(&Keypair::ed25519([2; 32])), now);
 //! let (authority_id, member_id) = (*authority.tracker.peer_id(), *member.tracker.peer_id());
 //! authority.tracker.handle_connected(now, &member_id);
 //! member.tracker.handle_connected(now, &authority_id);
@@ -122,16 +136,20 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 extern crate std;
 
 mod authorities;
 mod authority;
+mod bucket;
 mod counters;
 mod durability;
 #[cfg(feature = "secp256k1")]
 mod ethereum;
 mod event;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod journal;
 mod key;
 mod ledger;
@@ -144,7 +162,10 @@ mod peer_id;
 mod peers;
 mod pool;
 mod random;
+mod reconcile;
+mod record;
 mod roll;
+mod source;
 pub mod statement;
 pub mod storage;
 mod time;

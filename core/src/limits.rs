@@ -1,5 +1,7 @@
 //! Every bound on what comes from outside, in one place, tied together at compile time.
 
+use crate::bucket::Rate;
+
 /// Addresses in one announcement.
 pub const ADDRESSES_MAX: usize = 8;
 /// Bytes of one binary multiaddr.
@@ -29,18 +31,49 @@ pub const PAYLOAD_SIZE_MAX: usize = 640;
 pub const STATEMENT_SIZE_MAX: usize = 2 + PAYLOAD_SIZE_MAX + 1 + crate::key::SIGNATURE_SIZE_MAX;
 /// Bytes of one gossip message.
 pub const GOSSIP_SIZE_MAX: usize = 4 * 1024;
-/// Bytes of one synchronisation request.
+/// Bytes of a request to a peer whose hello was not heard yet.
 pub const REQUEST_SIZE_MAX: usize = 8 * 1024;
-/// Bytes of one synchronisation response.
+/// Bytes of a message of synchronisation that everybody takes. A hello may say more.
 pub const RESPONSE_SIZE_MAX: usize = 16 * 1024;
+/// Bytes of a message of synchronisation, whatever a hello says.
+pub const MESSAGE_SIZE_MAX: usize = 1024 * 1024;
 /// Bytes of one journal frame with checksum, stuffing and delimiter.
 pub const FRAME_SIZE_MAX: usize = 1024;
 /// Bytes of what is signed: the domain, the payload type, the writer and the payload.
 pub(crate) const ENVELOPE_SIZE_MAX: usize = PAYLOAD_SIZE_MAX + 192;
+
+/// Signatures that are checked on behalf of one connected peer and turn out to be of no use. Some
+/// 60 us each: an idle peer may waste 15 ms at once, and 0.2 % of a core for ever. Honest peers
+/// waste none but where statements cross.
+pub(crate) const VERIFICATIONS: Rate = Rate::new(256, 1_000_000 / 32);
+/// As many of them as there are when a peer connects, so that connecting again, under whichever
+/// name, costs who does it about as much as it buys.
+pub(crate) const VERIFICATIONS_AT_FIRST: u64 = 32;
+/// Announcements of one node that are taken from gossip. A start takes two or three, and a change
+/// of home or addresses one; whoever says more is heard by synchronisation.
+pub(crate) const ANNOUNCEMENTS: Rate = Rate::new(8, 10_000_000);
+/// What one authority says by gossip: of every node of the network four times at once, and once in
+/// each interval.
+pub(crate) const fn authority_rate(capacity: u64, interval_ms: u64) -> Rate {
+    let period_us = match (interval_ms * 1000).checked_div(capacity) {
+        Some(period_us) if period_us > 0 => period_us,
+        _ => 1,
+    };
+    Rate::new(4 * capacity, period_us)
+}
+
+/// Of the places for nodes that wait, those for nodes that are not connected: one of so many.
+pub(crate) const WAITING_INTRODUCED: usize = 2;
+/// Of the places for nodes that wait, those for nodes that one peer introduced: one of so many, and
+/// at least one.
+pub(crate) const WAITING_BY_ONE: usize = 16;
 
 // One node's statements fit a gossip message, so a first vouching can travel with what it is
 // about; a statement fits a frame after COBS has added a byte per 254.
 const _: () = assert!(3 * STATEMENT_SIZE_MAX + 16 <= GOSSIP_SIZE_MAX);
 const _: () = assert!(STATEMENT_SIZE_MAX + STATEMENT_SIZE_MAX / 254 + 16 <= FRAME_SIZE_MAX);
 // A node's statements fit one page of a response beside its header.
-const _: () = assert!((1 + 2 * AUTHORITIES_MAX) * STATEMENT_SIZE_MAX + 256 <= RESPONSE_SIZE_MAX);
+const _: () = assert!(
+    (1 + 2 * AUTHORITIES_MAX) * STATEMENT_SIZE_MAX + crate::message::HEADER_SIZE_MAX
+        <= RESPONSE_SIZE_MAX
+);

@@ -2,12 +2,10 @@
 //!
 //! Statements travel as they were signed, one after the other, in a field of bytes.
 
-use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    limits::{AUTHORITIES_MAX, OBSERVATIONS_MAX},
-    peer_id::Hint,
+    limits::OBSERVATIONS_MAX,
     roll::Root,
     statement::{Any, Session, Signed, StatementError},
     version::Version,
@@ -26,6 +24,8 @@ pub enum MessageError {
     Size,
     /// Cut short or not of its form.
     Malformed,
+    /// There is more in it to check than its sender has left after what it wasted.
+    OverBudget,
 }
 
 impl core::fmt::Display for MessageError {
@@ -34,6 +34,7 @@ impl core::fmt::Display for MessageError {
             MessageError::Format => "message of an unknown format",
             MessageError::Size => "message over its size bound",
             MessageError::Malformed => "malformed message",
+            MessageError::OverBudget => "message of a sender that wasted too many signature checks",
         })
     }
 }
@@ -51,8 +52,11 @@ pub struct Hello {
     pub authorities: [u8; 8],
     /// What it is, as bits: see [`Flags`].
     pub flags: Flags,
-    /// The authorities that it heard directly within one lease window.
-    pub in_touch: Vec<Hint, AUTHORITIES_MAX>,
+    /// The authorities that it heard directly within one lease window, one bit each, the lowest for
+    /// the first of the sorted peer ids. Means something only to who has the same authorities.
+    pub in_touch: u8,
+    /// The largest message that it takes, in bytes.
+    pub size_max: u32,
 }
 
 /// What a replica is. Unknown bits mean nothing.
@@ -97,24 +101,43 @@ pub struct Cursor {
 pub struct Renew {
     /// The session that is here.
     pub session: Session,
-    /// The version of its newest announcement.
-    pub announced: Version,
 }
 
 /// What an observer counted about others since its last batch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservationBatch<'a> {
     /// The observer's session.
     pub session: Session,
     /// The batch's number in that session at that authority, from 1.
     pub number: u32,
-    /// What was counted.
-    #[serde(borrow)]
-    pub observations: Vec<Observation<'a>, OBSERVATIONS_MAX>,
+    /// What was counted: [`Observation`]s one after the other.
+    pub observations: &'a [u8],
+}
+
+impl<'a> ObservationBatch<'a> {
+    /// What was counted. More observations than are allowed are malformed.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Observation<'a>, MessageError>> {
+        let mut rest = self.observations;
+        core::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (observation, after) = match postcard::take_from_bytes(rest) {
+                Ok((observation, after)) => (Ok(observation), after),
+                Err(_malformed) => (Err(MessageError::Malformed), &[][..]),
+            };
+            rest = after;
+            Some(observation)
+        })
+        .enumerate()
+        .map(|(index, observation)| {
+            if index < OBSERVATIONS_MAX { observation } else { Err(MessageError::Malformed) }
+        })
+    }
 }
 
 /// One counter of one node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation<'a> {
     /// The peer id of the node.
     pub subject: &'a [u8],
@@ -132,6 +155,8 @@ pub enum Request<'a> {
     /// "Changes of yours since my cursor, and here is what changed about me."
     #[serde(borrow)]
     Sync(SyncRequest<'a>),
+    /// "Where do our rolls differ?" Only to who [reconciles](Flags::RECONCILES).
+    Walk(WalkRequest<'a>),
 }
 
 /// The request for changes.
@@ -141,8 +166,6 @@ pub struct SyncRequest<'a> {
     pub hello: Hello,
     /// Where it stopped reading the answering one.
     pub cursor: Cursor,
-    /// The most bytes of statements that it takes at once.
-    pub size_max: u32,
     /// To its home only.
     pub renew: Option<Renew>,
     /// To its home only.
@@ -152,12 +175,28 @@ pub struct SyncRequest<'a> {
     pub statements: &'a [u8],
 }
 
+/// The request to compare two rolls range by range: one step of a walk. What its parts are is said
+/// in `docs/protocol.md`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkRequest<'a> {
+    /// Which step it is, counted over all walks; it begins again after 255.
+    pub step: u8,
+    /// Of the hashes in this walk, in all its steps.
+    pub salt: [u8; 16],
+    /// How much the answer may give to remember.
+    pub credit: u16,
+    /// Questions about ranges, and statements that the answering replica lacks.
+    pub parts: &'a [u8],
+}
+
 /// What a replica answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response<'a> {
     /// To [`Request::Sync`].
     #[serde(borrow)]
     Sync(SyncResponse<'a>),
+    /// To [`Request::Walk`].
+    Walk(WalkResponse<'a>),
 }
 
 /// The answer with changes.
@@ -169,14 +208,29 @@ pub struct SyncResponse<'a> {
     pub cursor: Cursor,
     /// What became of the renewal.
     pub lease: LeaseAnswer,
-    /// How long the lease lasts from now, in milliseconds.
-    pub lease_ms: u32,
     /// The version of the asking node's announcement that the answering one holds.
     pub acknowledged: Version,
     /// The last observation batch of this session that is counted.
     pub observed: u32,
     /// What changed.
     pub statements: &'a [u8],
+}
+
+/// The answer to one step of a walk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkResponse<'a> {
+    /// Of the request.
+    pub step: u8,
+    /// What the answering replica holds, now that it took in the statements of the request.
+    pub hello: Hello,
+    /// Up to which of its changes it shows: where the roots are equal, the asking replica has read
+    /// as far.
+    pub shown: u64,
+    /// Where the answer stops short: how many questions are answered, and up to which child of the
+    /// range the next one is. None where all are.
+    pub resume: Option<(u16, u8)>,
+    /// Answers, and statements that the asking replica lacks.
+    pub parts: &'a [u8],
 }
 
 /// What became of a renewal. Unknown codes read as [`LeaseAnswer::NONE`].
@@ -198,11 +252,36 @@ impl LeaseAnswer {
     pub const FULL: LeaseAnswer = LeaseAnswer(5);
 }
 
+/// Writes `observation` to the front of `out`. `None` if that is too small.
+pub fn encode_observation(observation: &Observation<'_>, out: &mut [u8]) -> Option<usize> {
+    Some(postcard::to_slice(observation, out).ok()?.len())
+}
+
 /// Writes `message` after the format byte. `None` if `out` is too small.
 pub fn encode<T: Serialize>(message: &T, out: &mut [u8]) -> Option<usize> {
     let (format, body) = out.split_first_mut()?;
     *format = FORMAT;
     Some(1 + postcard::to_slice(message, body).ok()?.len())
+}
+
+/// Bytes of a request or response that its last field does not take.
+pub(crate) const HEADER_SIZE_MAX: usize = 128;
+
+/// Writes a message whose last field is bytes that stand in `out` already, `body_size` of them
+/// after the first [`HEADER_SIZE_MAX`]. `head` is the message with that field empty.
+pub(crate) fn encode_around(
+    head: &impl Serialize,
+    body_size: usize,
+    out: &mut [u8],
+) -> Option<usize> {
+    let (header, _) = out.split_at_mut_checked(HEADER_SIZE_MAX)?;
+    // Without the size of the empty field.
+    let head_size = encode(head, header)? - 1;
+    let size = u32::try_from(body_size).ok()?;
+    let size_size = postcard::to_slice(&size, &mut header[head_size..]).ok()?.len();
+    let start = head_size + size_size;
+    out.copy_within(HEADER_SIZE_MAX..HEADER_SIZE_MAX + body_size, start);
+    Some(start + body_size)
 }
 
 /// Reads a message of at most `size_max` bytes.
@@ -234,6 +313,38 @@ pub fn statements(bytes: &[u8]) -> impl Iterator<Item = Result<Signed<'_, Any>, 
                 Some(Err(error))
             }
         }
+    })
+}
+
+/// As [`statements`], but whether the subjects are peer ids and the fields can be read is left open
+/// ([`Signed::check`]): of most statements nothing else is needed than what tells that they are
+/// known.
+pub(crate) fn offered(
+    bytes: &[u8],
+) -> impl Iterator<Item = Result<Signed<'_, Any>, StatementError>> {
+    let mut rest = bytes;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let taken = match Signed::take(rest) {
+            // What follows it is read.
+            Err(StatementError::UnknownKind) => Signed::split(rest).and_then(|(_, after)| {
+                rest = after;
+                Err(StatementError::UnknownKind)
+            }),
+            Ok((statement, after)) => {
+                rest = after;
+                Ok(statement)
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = taken
+            && error != StatementError::UnknownKind
+        {
+            rest = &[];
+        }
+        Some(taken)
     })
 }
 

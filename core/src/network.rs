@@ -25,6 +25,9 @@ impl fmt::Display for NetworkError {
 impl core::error::Error for NetworkError {}
 
 impl Network {
+    /// No name, until there is one.
+    pub(crate) const NONE: Network = Network(String::new());
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

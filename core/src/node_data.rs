@@ -1,29 +1,23 @@
 //! All statements about one node, and how two such sets become one.
 //!
 //! `NodeData` is a product of slots, one per kind and writer, and each slot has one writer. It is
-//! held as one row of bytes, the statements as they were signed, sorted by slot:
-//!
-//! ```text
-//! ( change number, 8 bytes little-endian | statement as on the wire )*
-//! ```
-//!
-//! The change number is this replica's own (see `roll`): it is no part of what replicas agree on.
+//! held as one row of bytes, the statements as they were signed but for the subject (see `record`),
+//! sorted by slot. Each has a change number beside it, which is this replica's own (see `roll`): it
+//! is no part of what replicas agree on.
 //!
 //! Invariants:
 //! - every statement is well formed, about this subject, and in a slot of its own;
 //! - slots are in order of kind, then writer;
 //! - a slot's rank (version, then payload) never falls.
 
-use core::cmp::Ordering;
+use core::{cmp::Ordering, ops::Range};
 
 use crate::{
-    limits::STATEMENT_SIZE_MAX,
     peer_id::{Hint, PeerId},
+    record::Record,
     statement::{Announcement, Any, Decision, Fields, Kind, Presence, Signed},
     storage::{Buffer, Full},
 };
-
-const CHANGE_SIZE: usize = size_of::<u64>();
 
 /// All statements about one node: at most one announcement, and at most one decision and one
 /// presence per authority.
@@ -88,16 +82,19 @@ impl<B: Buffer> NodeData<B> {
     /// advances the slot is worth a signature check.
     #[must_use]
     pub fn offer(&self, statement: &Signed<'_, Any>) -> Offer {
-        let Some((_, _, held)) = self.find(statement.kind(), statement.writer()) else {
+        debug_assert_eq!(statement.subject_bytes(), self.subject.as_bytes());
+        let slot = (statement.kind(), statement.writer());
+        let Some((_, record)) = self.records().find(|(_, record)| record.slot() == slot) else {
             return Offer::New;
         };
-        match statement.version().cmp(&held.statement.version()) {
+        // What is offered is mostly known.
+        if statement.body() == record.body() {
+            return Offer::Same;
+        }
+        match statement.version().cmp(&record.statement(&self.subject).version()) {
             Ordering::Greater => Offer::Newer,
             Ordering::Less => Offer::Older,
-            Ordering::Equal => match statement.payload().cmp(held.statement.payload()) {
-                Ordering::Equal => Offer::Same,
-                difference => Offer::Equivocation { wins: difference == Ordering::Greater },
-            },
+            Ordering::Equal => Offer::Equivocation { wins: statement.body() > record.body() },
         }
     }
 
@@ -109,18 +106,20 @@ impl<B: Buffer> NodeData<B> {
         if !offer.advances() {
             return Ok(offer);
         }
-        let (start, removed) = match self.find(statement.kind(), statement.writer()) {
-            Some((start, size, held)) => {
-                debug_assert!(statement.rank() > held.statement.rank());
-                (start, size)
-            }
-            None => (self.place_of(statement.kind(), statement.writer()), 0),
-        };
-        let mut record = heapless::Vec::<u8, { CHANGE_SIZE + STATEMENT_SIZE_MAX }>::new();
-        record.extend_from_slice(&changed.to_le_bytes()).map_err(|_too_long| Full)?;
-        record.extend_from_slice(statement.wire()).map_err(|_too_long| Full)?;
-        self.bytes.splice(start, removed, &record)?;
+        debug_assert!(
+            self.find((statement.kind(), statement.writer()))
+                .is_none_or(|held| statement.rank() > held.rank())
+        );
+        let place = self.place(statement);
+        let record = Record::encode(statement, changed);
+        self.bytes.splice(place.start, place.len(), &record)?;
         Ok(offer)
+    }
+
+    /// Whether `statement` fits.
+    pub(crate) fn has_room_for(&self, statement: &Signed<'_, Any>) -> bool {
+        let kept = self.bytes.len() - self.place(statement).len();
+        kept + Record::size(statement) <= self.bytes.capacity_max()
     }
 
     /// Takes the greater statement slot by slot: commutative, associative, idempotent, and no
@@ -139,21 +138,25 @@ impl<B: Buffer> NodeData<B> {
         if admitted {
             return false;
         }
-        let Some((start, size, _)) = self.find_kind(Kind::Announcement) else {
-            return false;
-        };
-        self.bytes.splice(start, size, &[]).expect("removing bytes needs no room");
+        let places = self.records().find(|(_, record)| record.kind == Kind::Announcement);
+        let Some((place, _)) = places else { return false };
+        self.bytes.splice(place.start, place.len(), &[]).expect("removing bytes needs no room");
         true
     }
 
     /// The statements in slot order.
     pub fn statements(&self) -> impl Iterator<Item = Held<'_>> {
-        self.places().map(|(_, _, held)| held)
+        self.records().map(|(_, record)| Held {
+            changed: record.changed,
+            statement: record.statement(&self.subject),
+        })
     }
 
     /// What the node says of itself.
     pub fn announcement(&self) -> Option<Signed<'_, Announcement<'_>>> {
-        self.find_kind(Kind::Announcement)?.2.statement.typed()
+        let mut records = self.records().map(|(_, record)| record);
+        let record = records.find(|record| record.kind == Kind::Announcement)?;
+        record.statement(&self.subject).typed()
     }
 
     /// What `writer` decided.
@@ -177,36 +180,36 @@ impl<B: Buffer> NodeData<B> {
     }
 
     fn slot<'a, T: Fields<'a>>(&'a self, writer: Hint) -> Option<Signed<'a, T>> {
-        self.find(T::KIND, writer)?.2.statement.typed()
+        self.find((T::KIND, writer))?.typed()
     }
 
-    fn find_kind(&self, kind: Kind) -> Option<(usize, usize, Held<'_>)> {
-        self.places().find(|(_, _, held)| held.statement.kind() == kind)
+    fn find(&self, slot: (Kind, Hint)) -> Option<Signed<'_, Any>> {
+        let mut records = self.records().map(|(_, record)| record);
+        Some(records.find(|record| record.slot() == slot)?.statement(&self.subject))
     }
 
-    fn find(&self, kind: Kind, writer: Hint) -> Option<(usize, usize, Held<'_>)> {
-        self.places()
-            .find(|(_, _, held)| held.statement.kind() == kind && held.statement.writer() == writer)
+    /// Where `statement` belongs: what its slot takes up, or nothing between two others.
+    fn place(&self, statement: &Signed<'_, Any>) -> Range<usize> {
+        let slot = (statement.kind(), statement.writer());
+        match self.records().find(|(_, record)| record.slot() >= slot) {
+            Some((place, record)) if record.slot() == slot => place,
+            Some((place, _)) => place.start..place.start,
+            None => self.bytes.len()..self.bytes.len(),
+        }
     }
 
-    /// Where a statement of an empty slot belongs.
-    fn place_of(&self, kind: Kind, writer: Hint) -> usize {
-        self.places()
-            .find(|(_, _, held)| (held.statement.kind(), held.statement.writer()) > (kind, writer))
-            .map_or(self.bytes.len(), |(start, _, _)| start)
-    }
-
-    /// Each statement with the place and size of its bytes.
-    fn places(&self) -> impl Iterator<Item = (usize, usize, Held<'_>)> {
+    /// Each record with the place of its bytes.
+    fn records(&self) -> impl Iterator<Item = (Range<usize>, Record<'_>)> {
         let mut start = 0;
         core::iter::from_fn(move || {
-            let (number, rest) = self.bytes[start..].split_first_chunk::<CHANGE_SIZE>()?;
-            let (statement, after) =
-                Signed::take_unchecked(rest).expect("only well-formed statements are put in");
-            let place = start;
-            start = self.bytes.len() - after.len();
-            let held = Held { changed: u64::from_le_bytes(*number), statement };
-            Some((place, start - place, held))
+            let rest = &self.bytes[start..];
+            if rest.is_empty() {
+                return None;
+            }
+            let (record, after) = Record::take(rest).expect("only whole records are put in");
+            let place = start..self.bytes.len() - after.len();
+            start = place.end;
+            Some((place, record))
         })
     }
 }

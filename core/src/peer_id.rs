@@ -46,6 +46,9 @@ impl fmt::Display for PeerIdError {
 impl core::error::Error for PeerIdError {}
 
 impl PeerId {
+    /// Nobody, until somebody is known.
+    pub(crate) const NONE: PeerId = PeerId { size: 0, bytes: [0; PEER_ID_SIZE_MAX] };
+
     /// Checks the form of `bytes`, the multihash. Whether the key in it can sign is another
     /// question: see [`PublicKey::of`](crate::PublicKey::of).
     pub fn from_bytes(bytes: &[u8]) -> Result<PeerId, PeerIdError> {
@@ -95,7 +98,12 @@ impl PeerId {
     /// Peer ids share a prefix and can be ground by whoever makes them; their hashes are spread
     /// evenly, and grinding b bits costs 2^b key generations.
     pub fn order_key(&self) -> u64 {
-        let digest = Sha256::digest(self.as_bytes());
+        PeerId::order_key_of(self.as_bytes())
+    }
+
+    /// The same of bytes that may be no peer id.
+    pub(crate) fn order_key_of(bytes: &[u8]) -> u64 {
+        let digest = Sha256::digest(bytes);
         let mut key = [0; 8];
         key.copy_from_slice(&digest[..8]);
         u64::from_be_bytes(key)

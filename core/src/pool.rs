@@ -1,12 +1,15 @@
 //! Nodes that nobody vouches for yet, outside the roll.
 //!
 //! Invariants:
-//! - bounded: full means refuse, never push out;
+//! - bounded: full means refuse, never push out. Nodes that are connected may use all places, and
+//!   those that others introduce a part, each introducer a small one;
 //! - what waits here has a valid signature and is in no root, no cursor and no journal.
 
 use crate::{
+    bucket::Bucket,
+    limits::{WAITING_BY_ONE, WAITING_INTRODUCED},
     node_data::NodeData,
-    peer_id::PeerId,
+    peer_id::{Hint, PeerId},
     statement::{Any, Signed},
     storage::{Full, List, Storage},
 };
@@ -20,25 +23,42 @@ pub(crate) struct Waiting<S: Storage> {
     node: NodeData<S::Statements>,
     heard_ms: u64,
     reported: bool,
+    /// Who spoke of it first; nobody if it is connected.
+    introducer: Hint,
+    /// What is taken by gossip of what it says of itself.
+    said: Bucket,
+}
+
+/// Why another node cannot wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// All places are taken.
+    Full,
+    /// Those are that nodes have which are not connected, or its introducer's.
+    OverQuota,
 }
 
 /// The nodes that wait.
 #[derive(Debug)]
-pub(crate) struct Pool<S: Storage>(S::PerPeer<Waiting<S>>);
+pub(crate) struct Pool<S: Storage> {
+    waiting: S::PerPeer<Waiting<S>>,
+    /// None is given up before this.
+    next_expiry_ms: u64,
+}
 
 impl<S: Storage> Pool<S> {
-    pub(crate) fn new() -> Pool<S> {
-        Pool(S::PerPeer::default())
+    pub(crate) const fn new() -> Pool<S> {
+        Pool { waiting: <S::PerPeer<Waiting<S>> as List<Waiting<S>>>::EMPTY, next_expiry_ms: 0 }
     }
 
     /// What the node waits with.
     pub(crate) fn get(&self, peer: &PeerId) -> Option<&NodeData<S::Statements>> {
-        self.0.iter().map(|waiting| &waiting.node).find(|node| node.subject() == peer)
+        self.waiting.iter().map(|waiting| &waiting.node).find(|node| node.subject() == peer)
     }
 
     /// All that wait.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &NodeData<S::Statements>> {
-        self.0.iter().map(|waiting| &waiting.node)
+        self.waiting.iter().map(|waiting| &waiting.node)
     }
 
     /// Whether `announcement` is newer than what waits.
@@ -46,63 +66,127 @@ impl<S: Storage> Pool<S> {
         self.get(peer).is_none_or(|node| node.offer(announcement).advances())
     }
 
-    /// Whether a node that does not wait yet would find room.
-    pub(crate) fn has_room(&self) -> bool {
-        self.0.len() < S::WAITING_MAX.min(self.0.capacity_max())
+    /// Whether `peer` would find room: it waits already, or there is a place for another that
+    /// `introducer` speaks of.
+    pub(crate) fn room_for(&self, peer: &PeerId, introducer: Hint) -> Result<(), Refused> {
+        let places = S::WAITING_MAX.min(self.waiting.capacity_max());
+        if self.get(peer).is_some() {
+            Ok(())
+        } else if self.waiting.len() >= places {
+            Err(Refused::Full)
+        } else if introducer.is_some() && !self.has_introduced_room(places, introducer) {
+            Err(Refused::OverQuota)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Lets a node wait, or its newer announcement take the place of the older one.
+    fn has_introduced_room(&self, places: usize, introducer: Hint) -> bool {
+        let count = |is: &dyn Fn(Hint) -> bool| {
+            self.waiting.iter().filter(|waiting| is(waiting.introducer)).count()
+        };
+        count(&|by| by.is_some()) < places / WAITING_INTRODUCED
+            && count(&|by| by == introducer) < (places / WAITING_BY_ONE).max(1)
+    }
+
+    /// Lets a node wait for which there is [room](Pool::room_for), or its newer announcement take
+    /// the place of the older one.
     pub(crate) fn put(
         &mut self,
         peer: PeerId,
         announcement: &Signed<'_, Any>,
+        introducer: Hint,
         now_ms: u64,
     ) -> Result<(), Full> {
-        if let Some(waiting) = self.0.iter_mut().find(|waiting| *waiting.node.subject() == peer) {
+        if let Some(waiting) = self.get_mut(peer.as_bytes()) {
             waiting.heard_ms = now_ms;
             return waiting.node.put(announcement, 0).map(|_offer| ());
         }
-        if !self.has_room() {
-            return Err(Full);
-        }
         let mut node = NodeData::new(peer);
         node.put(announcement, 0)?;
-        let end = self.0.len();
-        self.0.insert_at(end, Waiting { node, heard_ms: now_ms, reported: false })
+        let waiting =
+            Waiting { node, heard_ms: now_ms, reported: false, introducer, said: Bucket::FULL };
+        let end = self.waiting.len();
+        self.waiting.insert_at(end, waiting)?;
+        if end == 0 {
+            self.next_expiry_ms = now_ms.saturating_add(WAIT_MS);
+        }
+        Ok(())
+    }
+
+    /// Notes that the node is connected: it needs nobody to introduce it.
+    pub(crate) fn connected(&mut self, peer: &PeerId) {
+        if let Some(waiting) = self.get_mut(peer.as_bytes()) {
+            waiting.introducer = Hint::NONE;
+        }
+    }
+
+    /// Notes that the node is not connected any more: it waits on if there is a place for such
+    /// nodes, so nobody can fill the pool by connecting under one name after the other. Says
+    /// whether it does.
+    pub(crate) fn disconnected(&mut self, peer: &PeerId) -> bool {
+        let places = S::WAITING_MAX.min(self.waiting.capacity_max());
+        let own_hint = peer.hint();
+        let has_room = self.has_introduced_room(places, own_hint);
+        match self.get_mut(peer.as_bytes()) {
+            Some(waiting) if !waiting.introducer.is_some() && has_room => {
+                waiting.introducer = own_hint;
+                true
+            }
+            Some(waiting) if !waiting.introducer.is_some() => {
+                self.remove(peer);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// What is taken by gossip of what the node says of itself, if it waits.
+    pub(crate) fn said(&mut self, peer: &[u8]) -> Option<&mut Bucket> {
+        self.get_mut(peer).map(|waiting| &mut waiting.said)
+    }
+
+    fn get_mut(&mut self, peer: &[u8]) -> Option<&mut Waiting<S>> {
+        self.waiting.iter_mut().find(|waiting| waiting.node.subject().as_bytes() == peer)
     }
 
     /// Notes that the node is still there.
     pub(crate) fn refresh(&mut self, peer: &PeerId, now_ms: u64) {
-        if let Some(waiting) = self.0.iter_mut().find(|waiting| waiting.node.subject() == peer) {
+        if let Some(waiting) = self.get_mut(peer.as_bytes()) {
             waiting.heard_ms = now_ms;
         }
     }
 
     /// Takes the node out.
     pub(crate) fn remove(&mut self, peer: &PeerId) -> Option<NodeData<S::Statements>> {
-        let place = self.0.iter().position(|waiting| waiting.node.subject() == peer)?;
-        Some(self.0.swap_remove_at(place).node)
+        let place = self.waiting.iter().position(|waiting| waiting.node.subject() == peer)?;
+        Some(self.waiting.swap_remove_at(place).node)
     }
 
     /// Gives up those not heard for a while; says how many.
     pub(crate) fn expire(&mut self, now_ms: u64) -> u64 {
+        if self.waiting.is_empty() || now_ms < self.next_expiry_ms {
+            return 0;
+        }
         let mut expired = 0;
         let overdue = |waiting: &Waiting<S>| now_ms.saturating_sub(waiting.heard_ms) >= WAIT_MS;
-        while let Some(place) = self.0.iter().position(overdue) {
-            self.0.swap_remove_at(place);
+        while let Some(place) = self.waiting.iter().position(overdue) {
+            self.waiting.swap_remove_at(place);
             expired += 1;
         }
+        let heard_ms = self.waiting.iter().map(|waiting| waiting.heard_ms);
+        self.next_expiry_ms = heard_ms.min().unwrap_or(0).saturating_add(WAIT_MS);
         expired
     }
 
-    /// When the first of them is given up.
+    /// When the first of them may have to be given up.
     pub(crate) fn next_expiry_ms(&self) -> Option<u64> {
-        self.0.iter().map(|waiting| waiting.heard_ms.saturating_add(WAIT_MS)).min()
+        (!self.waiting.is_empty()).then_some(self.next_expiry_ms)
     }
 
     /// A node that the application was not told of yet; it is now.
     pub(crate) fn next_unreported(&mut self) -> Option<PeerId> {
-        let waiting = self.0.iter_mut().find(|waiting| !waiting.reported)?;
+        let waiting = self.waiting.iter_mut().find(|waiting| !waiting.reported)?;
         waiting.reported = true;
         Some(*waiting.node.subject())
     }

@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 pub struct Random(u64);
 
 impl Random {
+    /// Not seeded yet.
+    pub(crate) const UNSEEDED: Random = Random(0);
+
     /// Seeded by the caller.
     pub fn new(seed: &[u8; 32]) -> Random {
         let digest = Sha256::digest(seed);

@@ -9,36 +9,75 @@
 //! - `order` holds each entry's index once, sorted by the hash of its peer id, then the id;
 //! - the list from `oldest` to `newest` holds each entry once, by rising change number;
 //! - an entry's change number is at least that of each of its statements;
+//! - an entry's digest is that of its statements, or all zero while its bucket is stale;
 //! - a bucket of the digest is marked stale from a change in it until it is computed again.
+
+use core::{cmp::Ordering, ops::Range};
 
 use sha2::{Digest, Sha256};
 
 use crate::{
+    bucket::Bucket,
     node_data::{Held, NodeData, Offer},
     peer_id::PeerId,
-    statement::{Any, Signed},
+    statement::{Any, Kind, Signed},
     storage::{Full, List, Storage},
     view::Here,
 };
 
 /// How many buckets the digest has: one per first byte of a node's order key.
 const BUCKET_COUNT: usize = 256;
-/// What stands for the end of the list of changes.
-const NONE: u32 = u32::MAX;
+
+/// By how many places a search in the order widens at first.
+const SEARCH_STEP: usize = 16;
 
 /// The first 16 bytes of a SHA-256.
 pub type Root = [u8; 16];
+
+/// Stands for a digest that is not computed yet. (One that is computed could be the same: it is
+/// computed again then.)
+const UNKNOWN: Root = [0; 16];
+
+/// Leads to an entry, or to none. All its bytes are zero in the beginning, as are those of all
+/// tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Link(u32);
+
+impl Link {
+    const NONE: Link = Link(0);
+
+    fn to(index: u32) -> Link {
+        Link(index + 1)
+    }
+
+    fn index(self) -> Option<u32> {
+        self.0.checked_sub(1)
+    }
+}
+
+/// A place in the order of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// The first half of the node's order key, so that most of a search touches no entries.
+    prefix: u32,
+    /// Where its entry is.
+    index: u32,
+}
 
 /// A node in the roll.
 #[derive(Debug)]
 pub(crate) struct Entry<S: Storage> {
     node: NodeData<S::Statements>,
     order_key: u64,
+    /// Over the payloads of the node's statements; all zero until it is asked for.
+    digest: Root,
     changed: u64,
-    older: u32,
-    newer: u32,
+    older: Link,
+    newer: Link,
     /// What was last reported to the application about it.
     pub(crate) reported: Reported,
+    /// What is taken by gossip of what it says of itself.
+    pub(crate) said: Bucket,
 }
 
 /// What the application was last told about a node.
@@ -62,15 +101,27 @@ impl<S: Storage> Entry<S> {
     pub(crate) fn changed(&self) -> u64 {
         self.changed
     }
+
+    /// Its place in the roll's order.
+    pub(crate) fn order_key(&self) -> u64 {
+        self.order_key
+    }
+
+    /// A digest of all its payloads, at hand after [`Roll::refresh_root`].
+    pub(crate) fn digest(&self) -> Root {
+        if self.digest == UNKNOWN { node_digest(&self.node) } else { self.digest }
+    }
 }
 
 /// The table of all nodes that this replica knows of.
 #[derive(Debug)]
 pub struct Roll<S: Storage> {
     entries: S::PerNode<Entry<S>>,
-    order: S::PerNode<u32>,
-    oldest: u32,
-    newest: u32,
+    order: S::PerNode<Place>,
+    /// The place in the order at which something was put or looked for last.
+    recent: usize,
+    oldest: Link,
+    newest: Link,
     /// The number of the last change.
     head: u64,
     /// The most nodes that are held.
@@ -81,30 +132,58 @@ pub struct Roll<S: Storage> {
     stale: [bool; BUCKET_COUNT],
 }
 
+impl<S: Storage> Default for Roll<S> {
+    fn default() -> Roll<S> {
+        Roll::new()
+    }
+}
+
 impl<S: Storage> Roll<S> {
-    /// An empty roll of at most `capacity` nodes.
-    pub fn new(capacity: usize) -> Roll<S> {
-        let entries = S::PerNode::<Entry<S>>::default();
+    /// An empty roll without room; see [`Roll::set_capacity`].
+    pub const fn new() -> Roll<S> {
         Roll {
-            capacity: capacity.min(entries.capacity_max()),
-            entries,
-            order: S::PerNode::default(),
-            oldest: NONE,
-            newest: NONE,
+            entries: <S::PerNode<Entry<S>> as List<Entry<S>>>::EMPTY,
+            order: <S::PerNode<Place> as List<Place>>::EMPTY,
+            recent: 0,
+            oldest: Link::NONE,
+            newest: Link::NONE,
             head: 0,
+            capacity: 0,
             size: 0,
             buckets: [[0; 16]; BUCKET_COUNT],
             stale: [false; BUCKET_COUNT],
         }
     }
 
+    /// Sets how many nodes are held at most. What is held already stays.
+    pub fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity.min(self.entries.capacity_max());
+    }
+
     /// Takes `statement` in if it advances its slot, adding its subject if need be.
     pub fn put(&mut self, statement: &Signed<'_, Any>) -> Result<Offer, Full> {
         let subject = statement.subject().expect("a parsed statement has a peer id as subject");
-        let order_key = subject.order_key();
-        let offer = match self.find(order_key, &subject) {
+        // Statements about one node mostly come together.
+        let order_key = match self.recent_about(subject.as_bytes()) {
+            Some(place) => self.at(place).order_key,
+            None => subject.order_key(),
+        };
+        self.put_at(order_key, subject, statement)
+    }
+
+    /// As [`Roll::put`], of a subject whose order key is known.
+    pub(crate) fn put_at(
+        &mut self,
+        order_key: u64,
+        subject: PeerId,
+        statement: &Signed<'_, Any>,
+    ) -> Result<Offer, Full> {
+        let found = self.find_from(self.recent, order_key, &subject);
+        let (Ok(place) | Err(place)) = found;
+        self.recent = place;
+        let offer = match found {
             Ok(place) => {
-                let index = self.order[place];
+                let index = self.order[place].index;
                 let entry = &mut self.entries[slot(index)];
                 let size = size_of_statements(entry.node());
                 let offer = entry.node.put(statement, self.head + 1)?;
@@ -127,7 +206,7 @@ impl<S: Storage> Roll<S> {
     /// Drops what the fold of `peer` has no use for, given whether it is admitted.
     pub fn normalise(&mut self, peer: &PeerId, admitted: bool) {
         let Ok(place) = self.find(peer.order_key(), peer) else { return };
-        let index = self.order[place];
+        let index = self.order[place].index;
         let entry = &mut self.entries[slot(index)];
         let size = size_of_statements(entry.node());
         if entry.node.normalise(admitted) {
@@ -139,7 +218,7 @@ impl<S: Storage> Roll<S> {
     /// Takes `peer` out.
     pub fn remove(&mut self, peer: &PeerId) {
         let Ok(place) = self.find(peer.order_key(), peer) else { return };
-        let index = self.order.remove_at(place);
+        let index = self.order.remove_at(place).index;
         self.unlink(index);
         let last = u32::try_from(self.entries.len() - 1).expect("indices are 32 bits");
         if index != last {
@@ -147,7 +226,7 @@ impl<S: Storage> Roll<S> {
             let (key, subject) = (moved.order_key, *moved.node.subject());
             let (older, newer) = (moved.older, moved.newer);
             let place = self.find(key, &subject).expect("every entry is in the order");
-            self.order[place] = index;
+            self.order[place].index = index;
             self.link_neighbours(older, newer, index);
         }
         let removed = self.entries.swap_remove_at(slot(index));
@@ -162,7 +241,28 @@ impl<S: Storage> Roll<S> {
 
     pub(crate) fn entry(&self, peer: &PeerId) -> Option<&Entry<S>> {
         let place = self.find(peer.order_key(), peer).ok()?;
-        Some(&self.entries[slot(self.order[place])])
+        Some(self.at(place))
+    }
+
+    /// The entry of the node that `statement` is about. Costs a hash of its id only where neither
+    /// the statement before it was about that node nor it is an announcement, which holds a part
+    /// of the hash.
+    pub(crate) fn locate(&mut self, statement: &Signed<'_, Any>) -> Option<&mut Entry<S>> {
+        let subject = statement.subject_bytes();
+        let place = self.recent_about(subject).or_else(|| {
+            let prefix = match statement.kind() {
+                Kind::Announcement => u32::from_be_bytes(statement.writer().0),
+                _ => prefix_of_key(PeerId::order_key_of(subject)),
+            };
+            let start = self.first_with(prefix);
+            let with_prefix = self.order[start..].iter().take_while(|place| place.prefix == prefix);
+            let found = with_prefix
+                .map(|place| &self.entries[slot(place.index)])
+                .position(|entry| entry.node.subject().as_bytes() == subject)?;
+            Some(start + found)
+        })?;
+        self.recent = place;
+        Some(&mut self.entries[slot(self.order[place].index)])
     }
 
     /// The node at `index`, from 0 to the count.
@@ -176,12 +276,40 @@ impl<S: Storage> Roll<S> {
 
     /// All nodes in the roll's order.
     pub fn iter(&self) -> impl Iterator<Item = &NodeData<S::Statements>> {
-        self.order.iter().map(|index| &self.entries[slot(*index)].node)
+        self.order.iter().map(|place| &self.entries[slot(place.index)].node)
+    }
+
+    /// The places in the order of the nodes whose order keys begin with the first `bits` bits of
+    /// `prefix`; at most 64.
+    pub(crate) fn places(&self, prefix: u64, bits: u32) -> Range<usize> {
+        let Some(shift) = 64u32.checked_sub(bits).filter(|shift| *shift < 64) else {
+            return 0..self.count();
+        };
+        let prefix = prefix >> shift;
+        let key = |place: &Place| self.entries[slot(place.index)].order_key() >> shift;
+        let start = self.order.partition_point(|place| key(place) < prefix);
+        let count = self.order[start..].partition_point(|place| key(place) == prefix);
+        start..start + count
+    }
+
+    /// The node at a place in the order, from 0 to the count.
+    pub(crate) fn at(&self, place: usize) -> &Entry<S> {
+        &self.entries[slot(self.order[place].index)]
+    }
+
+    /// The digest of the nodes whose order keys begin with the byte `bucket`; all zero for none.
+    pub(crate) fn bucket(&self, bucket: usize) -> Root {
+        if self.stale[bucket] { self.bucket_digest(bucket) } else { self.buckets[bucket] }
     }
 
     /// How many nodes are held.
     pub fn count(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The most nodes that are held.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Whether another node would find room.
@@ -203,17 +331,17 @@ impl<S: Storage> Roll<S> {
     /// newest, so it costs as much as has changed since.
     fn first_after(&self, after: u64) -> Option<(u32, &Entry<S>)> {
         if after == 0 {
-            return self.entries.get(slot(self.oldest)).map(|entry| (self.oldest, entry));
+            return self.oldest.index().map(|index| (index, &self.entries[slot(index)]));
         }
         let mut found = None;
-        let mut index = self.newest;
-        while index != NONE {
+        let mut link = self.newest;
+        while let Some(index) = link.index() {
             let entry = &self.entries[slot(index)];
             if entry.changed <= after {
                 break;
             }
             found = Some((index, entry));
-            index = entry.older;
+            link = entry.older;
         }
         found
     }
@@ -222,10 +350,7 @@ impl<S: Storage> Roll<S> {
     /// `changed`.
     fn next_of(&self, index: u32, changed: u64) -> Option<Option<(u32, &Entry<S>)>> {
         let entry = self.entries.get(slot(index)).filter(|entry| entry.changed == changed)?;
-        Some(match entry.newer {
-            NONE => None,
-            newer => Some((newer, &self.entries[slot(newer)])),
-        })
+        Some(entry.newer.index().map(|newer| (newer, &self.entries[slot(newer)])))
     }
 
     /// A digest of all payloads: equal on two replicas exactly if they hold the same.
@@ -236,9 +361,8 @@ impl<S: Storage> Roll<S> {
     pub fn root(&self) -> Root {
         let mut hasher = Sha256::new();
         hasher.update(u32::try_from(self.count()).unwrap_or(u32::MAX).to_be_bytes());
-        for (bucket, digest) in self.buckets.iter().enumerate() {
-            let fresh = if self.stale[bucket] { self.bucket_digest(bucket) } else { *digest };
-            hasher.update(fresh);
+        for bucket in 0..BUCKET_COUNT {
+            hasher.update(self.bucket(bucket));
         }
         first_half(hasher)
     }
@@ -247,6 +371,11 @@ impl<S: Storage> Roll<S> {
     pub fn refresh_root(&mut self) {
         for bucket in 0..BUCKET_COUNT {
             if self.stale[bucket] {
+                for place in self.places(prefix_of(bucket), 8) {
+                    let index = self.order[place].index;
+                    let entry = &mut self.entries[slot(index)];
+                    entry.digest = entry.digest();
+                }
                 self.buckets[bucket] = self.bucket_digest(bucket);
                 self.stale[bucket] = false;
             }
@@ -254,23 +383,69 @@ impl<S: Storage> Roll<S> {
     }
 
     fn bucket_digest(&self, bucket: usize) -> Root {
-        let in_bucket = |index: &u32| bucket_of(self.entries[slot(*index)].order_key);
-        let start = self.order.partition_point(|index| in_bucket(index) < bucket);
-        let nodes = self.order[start..].iter().take_while(|index| in_bucket(index) == bucket);
-        let mut hasher = Sha256::new();
-        let mut empty = true;
-        for index in nodes {
-            empty = false;
-            hasher.update(node_digest(&self.entries[slot(*index)].node));
+        let places = self.places(prefix_of(bucket), 8);
+        if places.is_empty() {
+            return [0; 16];
         }
-        if empty { [0; 16] } else { first_half(hasher) }
+        let mut hasher = Sha256::new();
+        places.for_each(|place| hasher.update(self.at(place).digest()));
+        first_half(hasher)
+    }
+
+    /// As [`Roll::find`], at once where it is at `place` or follows it: statements mostly come in
+    /// the roll's order, all of a node together.
+    fn find_from(&self, place: usize, order_key: u64, peer: &PeerId) -> Result<usize, usize> {
+        let order = |place: usize| {
+            let entry = self.order.get(place).map(|place| &self.entries[slot(place.index)])?;
+            Some((entry.order_key, entry.node.subject()).cmp(&(order_key, peer)))
+        };
+        match (order(place), order(place + 1)) {
+            (Some(Ordering::Equal), _) => Ok(place),
+            (Some(Ordering::Less), Some(Ordering::Equal)) => Ok(place + 1),
+            (Some(Ordering::Less), Some(Ordering::Greater) | None) => Err(place + 1),
+            _ => self.find(order_key, peer),
+        }
     }
 
     fn find(&self, order_key: u64, peer: &PeerId) -> Result<usize, usize> {
-        self.order.binary_search_by(|index| {
-            let entry = &self.entries[slot(*index)];
-            (entry.order_key, entry.node.subject()).cmp(&(order_key, peer))
-        })
+        let prefix = prefix_of_key(order_key);
+        for place in self.first_with(prefix)..self.order.len() {
+            if self.order[place].prefix != prefix {
+                return Err(place);
+            }
+            let entry = self.at(place);
+            match (entry.order_key, entry.node.subject()).cmp(&(order_key, peer)) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(place),
+                Ordering::Greater => return Err(place),
+            }
+        }
+        Err(self.order.len())
+    }
+
+    /// The place at which something was put or looked for last, if its node has the id `subject`.
+    fn recent_about(&self, subject: &[u8]) -> Option<usize> {
+        let entry = &self.entries[slot(self.order.get(self.recent)?.index)];
+        (entry.node.subject().as_bytes() == subject).then_some(self.recent)
+    }
+
+    /// The first place whose order key begins with `prefix` or something greater. Order keys are
+    /// spread evenly, so the search begins where it is expected and widens from there.
+    fn first_with(&self, prefix: u32) -> usize {
+        let count = self.order.len();
+        let expected = (u64::from(prefix) * count as u64) >> u32::BITS;
+        let expected = usize::try_from(expected).expect("below the count");
+        let (mut low, mut high) = (expected, expected);
+        let mut step = SEARCH_STEP;
+        while low > 0 && self.order[low - 1].prefix >= prefix {
+            low = low.saturating_sub(step);
+            step *= 2;
+        }
+        while high < count && self.order[high].prefix < prefix {
+            high = high.saturating_add(step).min(count);
+            step *= 2;
+        }
+        low + self.order[low..high].partition_point(|place| place.prefix < prefix)
     }
 
     fn insert(
@@ -287,9 +462,10 @@ impl<S: Storage> Roll<S> {
         let entry = Entry {
             node,
             order_key,
+            digest: UNKNOWN,
             changed: 0,
-            older: NONE,
-            newer: NONE,
+            older: Link::NONE,
+            newer: Link::NONE,
             reported: Reported {
                 standing: crate::statement::Standing::PENDING.0,
                 grants: crate::statement::Grants::default(),
@@ -297,11 +473,12 @@ impl<S: Storage> Roll<S> {
                 session: crate::statement::Session::default(),
                 announcement: crate::version::Version::ZERO,
             },
+            said: Bucket::FULL,
         };
         let end = self.entries.len();
         self.entries.insert_at(end, entry)?;
         self.order
-            .insert_at(place, index)
+            .insert_at(place, Place { prefix: prefix_of_key(order_key), index })
             .expect("the order has as many places as there are entries");
         self.append(index);
         Ok(())
@@ -321,9 +498,10 @@ impl<S: Storage> Roll<S> {
         debug_assert!(entry.changed < head);
         entry.changed = head;
         entry.older = newest;
-        entry.newer = NONE;
+        entry.newer = Link::NONE;
+        entry.digest = UNKNOWN;
         let order_key = entry.order_key;
-        self.link_neighbours(newest, NONE, index);
+        self.link_neighbours(newest, Link::NONE, index);
         self.mark_stale(order_key);
     }
 
@@ -332,25 +510,29 @@ impl<S: Storage> Roll<S> {
             let entry = &self.entries[slot(index)];
             (entry.older, entry.newer)
         };
-        match older {
-            NONE => self.oldest = newer,
-            older => self.entries[slot(older)].newer = newer,
-        }
-        match newer {
-            NONE => self.newest = older,
-            newer => self.entries[slot(newer)].older = older,
+        *self.newer_of(older) = newer;
+        *self.older_of(newer) = older;
+    }
+
+    /// Makes what stands before and after a place in the list lead to `index`.
+    fn link_neighbours(&mut self, older: Link, newer: Link, index: u32) {
+        *self.newer_of(older) = Link::to(index);
+        *self.older_of(newer) = Link::to(index);
+    }
+
+    /// What leads on from `link`, or to the beginning of the list.
+    fn newer_of(&mut self, link: Link) -> &mut Link {
+        match link.index() {
+            None => &mut self.oldest,
+            Some(index) => &mut self.entries[slot(index)].newer,
         }
     }
 
-    /// Makes what stands before and after a place in the list point to `index`.
-    fn link_neighbours(&mut self, older: u32, newer: u32, index: u32) {
-        match older {
-            NONE => self.oldest = index,
-            older => self.entries[slot(older)].newer = index,
-        }
-        match newer {
-            NONE => self.newest = index,
-            newer => self.entries[slot(newer)].older = index,
+    /// What leads back from `link`, or to the end of the list.
+    fn older_of(&mut self, link: Link) -> &mut Link {
+        match link.index() {
+            None => &mut self.newest,
+            Some(index) => &mut self.entries[slot(index)].older,
         }
     }
 
@@ -359,8 +541,16 @@ impl<S: Storage> Roll<S> {
     }
 }
 
+fn prefix_of_key(order_key: u64) -> u32 {
+    u32::try_from(order_key >> u32::BITS).expect("half of 64 bits")
+}
+
 fn slot(index: u32) -> usize {
     usize::try_from(index).expect("an index of 32 bits fits a pointer")
+}
+
+fn prefix_of(bucket: usize) -> u64 {
+    u64::try_from(bucket).expect("a byte") << (u64::BITS - 8)
 }
 
 fn bucket_of(order_key: u64) -> usize {
@@ -368,7 +558,7 @@ fn bucket_of(order_key: u64) -> usize {
 }
 
 fn size_of_statements(node: &NodeData<impl crate::storage::Buffer>) -> u64 {
-    node.statements().map(|held| held.statement.wire().len() as u64).sum()
+    node.statements().map(|held| held.statement.wire_size() as u64).sum()
 }
 
 fn node_digest(node: &NodeData<impl crate::storage::Buffer>) -> Root {
@@ -377,8 +567,9 @@ fn node_digest(node: &NodeData<impl crate::storage::Buffer>) -> Root {
     hasher.update(node.subject().as_bytes());
     for held in node.statements() {
         let payload = held.statement.payload();
-        hasher.update(u16::try_from(payload.len()).expect("payloads are bounded").to_be_bytes());
-        hasher.update(payload);
+        hasher.update(u16::try_from(payload.size()).expect("payloads are bounded").to_be_bytes());
+        let (head, subject, body) = payload.parts();
+        [&head[..], subject, body].iter().for_each(|part| hasher.update(part));
     }
     first_half(hasher)
 }
@@ -395,7 +586,7 @@ fn first_half(hasher: Sha256) -> Root {
 /// changes. So a reader remembers two numbers: `since`, up to which it had read everything when it
 /// last reached the end, and `after`, how far it has come from there. Of the nodes after `after`
 /// it wants the statements since `since`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChangeReader {
     since: u64,
     after: u64,
@@ -406,9 +597,12 @@ pub(crate) struct ChangeReader {
 }
 
 impl ChangeReader {
+    /// From the beginning.
+    pub(crate) const START: ChangeReader = ChangeReader::from(0, 0);
+
     /// From the given place on.
-    pub(crate) fn from(since: u64, after: u64) -> ChangeReader {
-        ChangeReader { since, after, index: NONE, within: (0, 0) }
+    pub(crate) const fn from(since: u64, after: u64) -> ChangeReader {
+        ChangeReader { since, after, index: 0, within: (0, 0) }
     }
 
     /// The next entry to read, with its place.

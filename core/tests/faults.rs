@@ -2,12 +2,14 @@
 
 mod common;
 
+use std::collections::VecDeque;
+
 use common::{Cluster, INTERVAL_MS, at, keys};
 use rollbook_core::{
-    Admission, Announcement, AnnouncementFields, Authorities, Config, Event, Grant, Here, Hint,
-    ImportOutcome, Imported, Inline, Intent, Keypair, MAX_FRAME, MAX_REQUEST, MAX_RESPONSE,
-    NodeEventTracker, Now, PeerId, RecoverError, Session, Signed, Signer, Verdict, Version,
-    journal,
+    Admission, Announcement, AnnouncementFields, Authorities, CommandError, Config, Event, Grant,
+    Here, ImportOutcome, Imported, Inline, Intent, Keypair, MAX_FRAME, MAX_REQUEST, MAX_RESPONSE,
+    NodeEventTracker, Now, PeerId, Presence, PresenceState, RecoverError, Session, Signed, Signer,
+    Standing, Verdict, Version, journal,
     message::{
         self, Cursor, Flags, Hello, LeaseAnswer, Renew, Request, Response, SyncRequest,
         SyncResponse,
@@ -15,7 +17,7 @@ use rollbook_core::{
     statement::{Kind, StatementError},
 };
 
-type Storage = Inline<16, 2048, 8>;
+type Storage = Inline<16, 2048, 8, 16>;
 type Tracker = NodeEventTracker<Storage, Keypair>;
 
 fn hello() -> Hello {
@@ -24,7 +26,8 @@ fn hello() -> Hello {
         root: [0; 16],
         authorities: [0; 8],
         flags: Flags::default(),
-        in_touch: heapless::Vec::new(),
+        in_touch: 0,
+        size_max: 16_384,
     }
 }
 
@@ -32,7 +35,6 @@ fn request(renew: Option<Renew>) -> Vec<u8> {
     let fields = SyncRequest {
         hello: hello(),
         cursor: Cursor::default(),
-        size_max: 16_384,
         renew,
         observations: None,
         statements: &[],
@@ -43,12 +45,13 @@ fn request(renew: Option<Renew>) -> Vec<u8> {
     bytes
 }
 
-fn granting(acknowledged: Version, in_touch: &[Hint]) -> Vec<u8> {
+/// An answer of somebody who trusts `authority` and says that it is in touch.
+fn granting(acknowledged: Version, authority: &PeerId) -> Vec<u8> {
+    let authorities = Authorities::new(&[*authority]).expect("one").set_hash();
     let fields = SyncResponse {
-        hello: Hello { in_touch: heapless::Vec::from_slice(in_touch).expect("few"), ..hello() },
+        hello: Hello { authorities, in_touch: 1, ..hello() },
         cursor: Cursor::default(),
         lease: LeaseAnswer::GRANTED,
-        lease_ms: 0,
         acknowledged,
         observed: 0,
         statements: &[],
@@ -83,7 +86,8 @@ fn gossip_of(keys: &Keypair, version: Version, agent: &str) -> Vec<u8> {
 fn started(keys: Keypair, authority: &Keypair, now: Now) -> Box<Tracker> {
     let authorities = Authorities::new(&[authority.peer_id()]).expect("distinct");
     let config = Config::new("test".parse().expect("valid"), authorities);
-    let mut tracker = Box::new(Tracker::new(config, keys, [7; 32]).expect("valid"));
+    let mut tracker = common::tracker::<Storage>(&config, &keys, [7; 32]);
+    common::recover_header(&mut tracker, &config);
     tracker.start(now);
     tracker.announce(now, &AnnouncementFields::default()).expect("bounded");
     let (mut frame, mut position) = ([0; MAX_FRAME], 0);
@@ -112,8 +116,8 @@ fn answer_holds_no_announcement_of_an_epoch_that_is_not_on_disk() {
         let tracker = cluster.tracker(1);
         let size =
             tracker.handle_request(now, &from, &request(None), &mut response).expect("well formed");
-        let Response::Sync(answer) =
-            message::decode(&response[..size], MAX_RESPONSE).expect("well formed");
+        let answer = message::decode(&response[..size], MAX_RESPONSE).expect("well formed");
+        let Response::Sync(answer) = answer else { panic!("another answer") };
         for statement in message::statements(answer.statements) {
             let statement = statement.expect("well formed");
             let is_own = statement.subject() == Some(own)
@@ -146,8 +150,9 @@ fn member_that_finds_the_pool_full_does_not_ask_in_a_loop() {
         cluster.run(INTERVAL_MS);
         let now = cluster.now();
         for seed in 100..108 {
-            let message = gossip_of(&keys(seed).0, Version { epoch: 1, seq: 1 }, "");
-            cluster.tracker(0).handle_gossip(now, &message);
+            let (keys, from) = keys(seed);
+            let message = gossip_of(&keys, Version { epoch: 1, seq: 1 }, "");
+            cluster.tracker(0).handle_gossip(now, &from, &message);
         }
         assert_eq!(cluster.tracker(0).counters().pool_taken, 8);
         let (member_keys, member_id) = keys(7);
@@ -194,8 +199,7 @@ fn node_that_is_gone_is_left_even_if_it_renewed_for_a_session_that_it_never_anno
         let mut cluster = Cluster::<Storage>::new(1, 2);
         cluster.run_until_converged();
         let (now, peer) = (cluster.now(), cluster.peer(1));
-        let renew =
-            Renew { session: Session([0xee; 4]), announced: cluster.tracker(1).announced() };
+        let renew = Renew { session: Session([0xee; 4]) };
         let mut response = vec![0; MAX_RESPONSE];
         cluster
             .tracker(0)
@@ -220,7 +224,7 @@ fn key_ground_to_an_authoritys_hint_is_not_taken_for_it() {
         let later = at(20_000);
         member.handle_timeout(later);
         let sent = member.poll_request(later, &mut asked).expect("a new peer is asked");
-        let answer = granting(member.announced(), &[authority_id.hint()]);
+        let answer = granting(member.announced(), &authority_id);
         member.handle_response(later, &sent.to, &answer).expect("well formed");
         assert!(member.status(later).degraded);
         assert!(!member.in_touch().contains(authority_id.hint()));
@@ -229,7 +233,9 @@ fn key_ground_to_an_authoritys_hint_is_not_taken_for_it() {
         let mut tracker = {
             let authorities = Authorities::new(&[authority_id]).expect("distinct");
             let config = Config::new("test".parse().expect("valid"), authorities);
-            Box::new(Tracker::new(config, authority, [7; 32]).expect("valid"))
+            let mut tracker = common::tracker::<Storage>(&config, &authority, [7; 32]);
+            common::recover_header(&mut tracker, &config);
+            tracker
         };
         tracker.recover(&journal::Frame::Epoch(5)).expect("own journal");
         tracker.recover(&journal::Frame::Statement(&message[1..])).expect("own journal");
@@ -261,7 +267,7 @@ fn eight_authorities_and_a_request_in_ones_own_name_fit_a_hello() {
         let ids: Vec<_> = (1..=8).map(|seed| keys(seed).1).collect();
         let authorities = Authorities::new(&ids).expect("distinct");
         let config = Config::new("test".parse().expect("valid"), authorities);
-        let mut tracker = Box::new(Tracker::new(config, keys(1).0, [1; 32]).expect("valid"));
+        let mut tracker = common::tracker::<Storage>(&config, &keys(1).0, [1; 32]);
         tracker.start(at(0));
         let mut response = vec![0; MAX_RESPONSE];
         for id in &ids {
@@ -312,9 +318,8 @@ fn peers_that_never_answer_do_not_keep_a_member_from_its_home() {
     let home = authority.peer_id();
     let authorities = Authorities::new(&[home]).expect("distinct");
     let config = Config::new("test".parse().expect("valid"), authorities);
-    type Roomy = NodeEventTracker<Inline<4, 2048, 128>, Keypair>;
     on_a_large_stack(move || {
-        let mut member = Box::new(Roomy::new(config, keys(7).0, [7; 32]).expect("valid"));
+        let mut member = common::tracker::<Inline<4, 2048, 128>>(&config, &keys(7).0, [7; 32]);
         member.start(at(0));
         member.announce(at(0), &AnnouncementFields::default()).expect("bounded");
         let (mut frame, mut position) = ([0; MAX_FRAME], 0);
@@ -331,7 +336,7 @@ fn peers_that_never_answer_do_not_keep_a_member_from_its_home() {
                 if sent.to == home {
                     longest_ms = longest_ms.max(ms - last_ms);
                     last_ms = ms;
-                    let answer = granting(member.announced(), &[]);
+                    let answer = granting(member.announced(), &home);
                     member.handle_response(at(ms), &sent.to, &answer).expect("well formed");
                 }
             }
@@ -345,13 +350,13 @@ fn contradiction_that_is_sent_again_is_neither_verified_nor_reported_again() {
     on_a_large_stack(|| {
         let mut cluster = Cluster::<Storage>::new(1, 2);
         cluster.run_until_converged();
-        let now = cluster.now();
+        let (now, from) = (cluster.now(), cluster.peer(1));
         let version = cluster.tracker(1).announced().next().expect("not the last");
         let (smaller, greater) =
             (gossip_of(&keys(2).0, version, "a"), gossip_of(&keys(2).0, version, "b"));
-        assert_eq!(cluster.tracker(2).handle_gossip(now, &greater), Verdict::Accept);
+        assert_eq!(cluster.tracker(2).handle_gossip(now, &from, &greater), Verdict::Accept);
         for _ in 0..100 {
-            assert_eq!(cluster.tracker(2).handle_gossip(now, &smaller), Verdict::Ignore);
+            assert_eq!(cluster.tracker(2).handle_gossip(now, &from, &smaller), Verdict::Ignore);
         }
         assert_eq!(cluster.tracker(2).counters().equivocations, 1);
     });
@@ -392,7 +397,7 @@ fn what_an_authority_said_that_is_no_longer_configured_is_not_recovered() {
             authorities: Authorities::new(&[keys(1).1]).expect("one"),
             ..cluster.config().clone()
         };
-        let mut tracker = Box::new(Tracker::new(config, keys(3).0, [9; 32]).expect("valid"));
+        let mut tracker = common::tracker::<Storage>(&config, &keys(3).0, [9; 32]);
         let mut reader = journal::Reader::new(&journal[..]);
         while let journal::Next::Frame(frame) = reader.next_frame().expect("a slice") {
             tracker.recover(&frame).expect("own journal");
@@ -424,7 +429,7 @@ fn journal_of_an_authority_is_not_taken_by_a_run_that_is_none() {
         cluster.settle();
         let mistyped = Authorities::new(&[keys(9).1]).expect("one");
         let config = Config { authorities: mistyped, ..cluster.config().clone() };
-        let mut tracker = Box::new(Tracker::new(config, keys(1).0, [9; 32]).expect("valid"));
+        let mut tracker = common::tracker::<Storage>(&config, &keys(1).0, [9; 32]);
         let mut reader = journal::Reader::new(cluster.journal(0));
         let mut refused = None;
         while let journal::Next::Frame(frame) = reader.next_frame().expect("a slice") {
@@ -439,7 +444,8 @@ fn node_whose_epochs_are_used_up_goes_on_in_the_last_one() {
     on_a_large_stack(|| {
         let authorities = Authorities::new(&[keys(1).1]).expect("one");
         let config = Config::new("test".parse().expect("valid"), authorities);
-        let mut tracker = Box::new(Tracker::new(config, keys(1).0, [9; 32]).expect("valid"));
+        let mut tracker = common::tracker::<Storage>(&config, &keys(1).0, [9; 32]);
+        common::recover_header(&mut tracker, &config);
         tracker.recover(&journal::Frame::Epoch(u32::MAX)).expect("own journal");
         tracker.start(at(0));
         tracker.announce(at(0), &AnnouncementFields::default()).expect("bounded");
@@ -485,13 +491,471 @@ fn statement_of_a_kind_of_key_that_cannot_be_checked_is_nobodys_fault() {
     let hashed: PeerId = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N".parse().expect("valid");
     let genuine = gossip_of(&keys(2).0, Version { epoch: 1, seq: 1 }, "");
     let statement = Signed::parse(&genuine[1..]).expect("just signed");
-    let rest = &statement.payload()[2 + keys(2).1.as_bytes().len() + 4..];
+    let rest = &statement.payload().to_bytes()[2 + keys(2).1.as_bytes().len() + 4..];
     let payload = [&[3, 34][..], hashed.as_bytes(), &hashed.hint().0, rest].concat();
     let size = u8::try_from(payload.len()).expect("short");
     let message = [&[message::FORMAT, size][..], &payload, &[64], &[7; 64]].concat();
     on_a_large_stack(move || {
         let mut tracker = started(keys(7).0, &keys(1).0, at(0));
-        assert_eq!(tracker.handle_gossip(at(0), &message), Verdict::Ignore);
+        assert_eq!(tracker.handle_gossip(at(0), &keys(1).1, &message), Verdict::Ignore);
         assert_eq!(tracker.counters().statements_unsupported_key, 1);
+    });
+}
+
+/// An authority that decided something, loses its disk and starts again with the same key.
+fn cluster_whose_authority_lost_its_journal() -> Cluster<Storage> {
+    let mut cluster = Cluster::<Storage>::new(1, 2);
+    cluster.run_until_converged();
+    let (peer, now) = (cluster.peer(2), cluster.now());
+    cluster.tracker(0).ban(now, &peer).expect("an authority");
+    cluster.run_until_banned_everywhere(2);
+    cluster.stop(0);
+    cluster.lose_disk(0);
+    cluster
+}
+
+#[test]
+fn authority_that_lost_its_journal_signs_nothing_until_others_gave_it_back() {
+    on_a_large_stack(|| {
+        let mut cluster = cluster_whose_authority_lost_its_journal();
+        cluster.forget_events();
+        cluster.restart_alone(0);
+        let now = cluster.now();
+        assert!(cluster.tracker(0).status(now).recovering);
+        assert!(cluster.saw(0, Event::Recovering));
+        let peer = cluster.peer(1);
+        assert_eq!(cluster.tracker(0).ban(now, &peer), Err(CommandError::Recovering));
+        cluster.run(10 * INTERVAL_MS);
+        assert!(cluster.tracker(0).status(now).recovering, "nobody gave anything back");
+        assert!(cluster.tracker(0).node(now, &peer).is_none());
+
+        cluster.connect_all();
+        cluster.run(2 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        assert!(cluster.saw(0, Event::Recovered));
+        assert_eq!(cluster.view(0, 2).expect("held").standing, Standing::BANNED);
+        assert!(cluster.tracker(0).ban(now, &peer).is_ok());
+        cluster.run(2 * INTERVAL_MS);
+        assert_eq!(cluster.view(1, 1).expect("held").standing, Standing::BANNED);
+        assert_eq!(cluster.tracker(0).counters().equivocations, 0);
+    });
+}
+
+#[test]
+fn recovering_authority_refuses_renewals_and_its_operator_can_end_that() {
+    on_a_large_stack(|| {
+        let authorities = Authorities::new(&[keys(1).1]).expect("one");
+        let config = Config::new("test".parse().expect("valid"), authorities);
+        let mut tracker = common::tracker::<Storage>(&config, &keys(1).0, [9; 32]);
+        common::recover_header(&mut tracker, &config);
+        tracker.note_damage();
+        tracker.start(at(0));
+        tracker.announce(at(0), &AnnouncementFields::default()).expect("bounded");
+        let mut message = [0; rollbook_core::MAX_GOSSIP];
+        assert!(tracker.status(at(0)).recovering);
+        assert_eq!(tracker.poll_publication(&mut message), None);
+        assert_eq!(tracker.ban(at(0), &keys(5).1), Err(CommandError::Recovering));
+        let before = tracker.announced();
+        tracker.end_recovery(at(0));
+        assert!(!tracker.status(at(0)).recovering);
+        assert!(tracker.announced().epoch > before.epoch);
+        assert!(tracker.ban(at(0), &keys(5).1).is_ok());
+    });
+}
+
+/// Whether a journal says whose it is.
+fn has_header(journal: &[u8]) -> bool {
+    let mut reader = journal::Reader::new(journal);
+    loop {
+        match reader.next_frame().expect("a slice does not fail") {
+            journal::Next::Frame(journal::Frame::Header { .. }) => return true,
+            journal::Next::Frame(_) => {}
+            _ => return false,
+        }
+    }
+}
+
+#[test]
+fn authority_that_restarts_before_it_has_recovered_recovers_still() {
+    on_a_large_stack(|| {
+        let mut cluster = cluster_whose_authority_lost_its_journal();
+        for _ in 0..2 {
+            cluster.restart_alone(0);
+            let now = cluster.now();
+            assert!(cluster.tracker(0).status(now).recovering);
+            assert!(!has_header(cluster.journal(0)));
+            let mut compacted = Vec::new();
+            cluster.tracker(0).snapshot(&mut compacted).expect("a vector takes all");
+            assert!(!has_header(&compacted));
+            cluster.stop(0);
+        }
+        cluster.restart(0);
+        cluster.run(2 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        assert!(has_header(cluster.journal(0)));
+        cluster.stop(0);
+        cluster.restart_alone(0);
+        assert!(!cluster.tracker(0).status(now).recovering, "that is over");
+    });
+}
+
+#[test]
+fn header_of_an_identity_that_was_just_made_fits_every_network() {
+    on_a_large_stack(|| {
+        let authorities = Authorities::new(&[keys(1).1]).expect("one");
+        let config = Config::new("test".parse().expect("valid"), authorities);
+        let mut tracker = common::tracker::<Storage>(&config, &keys(1).0, [9; 32]);
+        let peer_id = keys(1).1;
+        let header = |network| journal::Frame::Header {
+            format: journal::JOURNAL_FORMAT,
+            peer_id: peer_id.as_bytes(),
+            network,
+        };
+        tracker.recover(&header("")).expect("of no network yet");
+        assert_eq!(tracker.recover(&header("other")), Err(RecoverError::ForeignNetwork));
+        tracker.start(at(0));
+        assert!(!tracker.status(at(0)).recovering);
+        let mut frame = [0; MAX_FRAME];
+        let first = tracker.poll_journal(&mut frame).expect("a frame");
+        let mut reader = journal::Reader::new(&frame[..first.len]);
+        let read = reader.next_frame().expect("a slice does not fail");
+        assert_eq!(read, journal::Next::Frame(header("test")), "from now on it is in one");
+    });
+}
+
+#[test]
+fn epochs_that_damage_may_have_swallowed_are_not_used_again() {
+    on_a_large_stack(|| {
+        let authorities = Authorities::new(&[keys(1).1]).expect("one");
+        let config = Config::new("test".parse().expect("valid"), authorities);
+        let now = at(1_000);
+        let epoch = |damaged: bool| {
+            let mut tracker = common::tracker::<Storage>(&config, &keys(2).0, [9; 32]);
+            common::recover_header(&mut tracker, &config);
+            tracker.recover(&journal::Frame::Epoch(5)).expect("own journal");
+            if damaged {
+                tracker.note_damage();
+            }
+            tracker.start(now);
+            tracker.announce(now, &AnnouncementFields::default()).expect("bounded");
+            tracker.announced().epoch
+        };
+        assert_eq!(epoch(false), 6);
+        assert_eq!(u64::from(epoch(true)), now.unix_s + 1);
+    });
+}
+
+#[test]
+fn recovering_authority_does_not_recover_from_its_own_echo() {
+    on_a_large_stack(|| {
+        let mut cluster = cluster_whose_authority_lost_its_journal();
+        // The authority has something left: what a member said of itself and the ban are lost.
+        let banned = cluster.peer(2);
+        let (one, other) = (cluster.journal(1).to_vec(), cluster.peer(1));
+        cluster.set_journal(0, &only_about(&one, &other));
+        cluster.stop(1);
+        cluster.stop(2);
+        cluster.lose_disk(1);
+        cluster.restart_alone(0);
+        cluster.restart(1);
+        cluster.run(20 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(cluster.tracker(0).status(now).recovering, "nobody else knows more than it does");
+
+        cluster.restart(2);
+        cluster.run(20 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        let view = cluster.tracker(0).node(now, &banned).expect("held");
+        assert_eq!(view.standing, Standing::BANNED);
+    });
+}
+
+/// The statements about one node in a journal, without a header.
+fn only_about(journal: &[u8], peer: &PeerId) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut reader = journal::Reader::new(journal);
+    while let journal::Next::Frame(frame) = reader.next_frame().expect("a slice does not fail") {
+        let journal::Frame::Statement(bytes) = frame else { continue };
+        if Signed::parse(bytes).expect("whole").subject().as_ref() == Some(peer) {
+            journal::write(&frame, &mut kept).expect("a vector takes all");
+        }
+    }
+    kept
+}
+
+#[test]
+fn node_whose_clone_is_gone_claims_its_place_back_after_the_pause() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::new(1, 2);
+        cluster.run_until_converged();
+        let clone = cluster.add_clone_of(1);
+        cluster.run(40 * INTERVAL_MS);
+        cluster.stop(clone);
+        // The clone has the last word: it speaks in an epoch that nobody else will reach.
+        let (now, last) = (cluster.now(), Version { epoch: 3_000_000_000, seq: 1 });
+        for epoch in (0..8).map(|more| last.epoch + 16 * more) {
+            let message = gossip_of(&keys(2).0, Version { epoch, ..last }, "clone");
+            for node in 0..3 {
+                let from = cluster.peer(0);
+                cluster.tracker(node).handle_gossip(now, &from, &message);
+            }
+        }
+        cluster.settle();
+        assert_ne!(cluster.view(1, 1).expect("in the roll").here, Here::Online);
+        cluster.run(65 * INTERVAL_MS);
+        for node in 0..3 {
+            assert_eq!(cluster.view(node, 1).expect("in the roll").here, Here::Online);
+        }
+    });
+}
+
+/// The ends of the frames of a journal.
+fn frame_ends(journal: &[u8]) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut reader = journal::Reader::new(journal);
+    while let journal::Next::Frame(_) = reader.next_frame().expect("a slice does not fail") {
+        ends.push(usize::try_from(reader.position()).expect("it is in memory"));
+    }
+    ends
+}
+
+#[test]
+fn authority_that_crashes_as_its_recovery_ends_has_all_of_it_or_recovers_still() {
+    on_a_large_stack(|| {
+        let mut cluster = cluster_whose_authority_lost_its_journal();
+        cluster.restart(0);
+        cluster.run(2 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        let whole = cluster.journal(0).to_vec();
+        let banned = cluster.peer(2);
+        let mut recovered = 0;
+        for end in frame_ends(&whole) {
+            let mut tracker = common::tracker::<Storage>(cluster.config(), &keys(1).0, [9; 32]);
+            let mut reader = journal::Reader::new(&whole[..end]);
+            while let journal::Next::Frame(frame) = reader.next_frame().expect("a slice") {
+                tracker.recover(&frame).expect("own journal");
+            }
+            tracker.start(now);
+            if !tracker.status(now).recovering {
+                let view = tracker.node(now, &banned).expect("it was given back");
+                assert_eq!(view.standing, Standing::BANNED, "cut at {end}");
+                recovered += 1;
+            }
+        }
+        assert!(recovered > 0, "the whole journal is one");
+    });
+}
+
+#[test]
+fn home_that_passes_on_too_much_that_is_of_no_use_stays_home() {
+    on_a_large_stack(|| {
+        let (authority, now) = (keys(1), at(0));
+        let mut tracker = started(keys(7).0, &authority.0, now);
+        tracker.handle_connected(now, &authority.1);
+        let mut buffer = [0; MAX_REQUEST];
+        for interval in 0..10 {
+            let now = at(interval * INTERVAL_MS);
+            tracker.handle_timeout(now);
+            while tracker.poll_request(now, &mut buffer).is_some() {
+                // What it passes on of others is wrong, and more than is looked at.
+                for seq in 1..400 {
+                    let mut message = gossip_of(&keys(20).0, Version { epoch: 9, seq }, "");
+                    *message.last_mut().expect("not empty") ^= 1;
+                    tracker.handle_gossip(now, &authority.1, &message);
+                }
+                let news = gossip_of(&keys(21).0, Version { epoch: 9, seq: 1 }, "");
+                let fields = SyncResponse {
+                    hello: hello(),
+                    cursor: Cursor::default(),
+                    lease: LeaseAnswer::GRANTED,
+                    acknowledged: tracker.announced(),
+                    observed: 0,
+                    statements: &news[1..],
+                };
+                let mut response = vec![0; MAX_RESPONSE];
+                let size = message::encode(&Response::Sync(fields), &mut response);
+                let size = size.expect("it fits");
+                let taken_in = tracker.handle_response(now, &authority.1, &response[..size]);
+                assert_eq!(taken_in, Err(message::MessageError::OverBudget));
+            }
+            assert_eq!(tracker.status(now).home, Some(authority.1), "interval {interval}");
+        }
+    });
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+#[should_panic(expected = "initialised before")]
+fn journal_is_not_given_to_a_tracker_that_is_nobody_yet() {
+    let statement = gossip_of(&keys(2).0, Version { epoch: 1, seq: 1 }, "");
+    let mut tracker = Box::new(NodeEventTracker::<rollbook_core::Heap, Keypair>::new());
+    let _ = tracker.recover(&journal::Frame::Statement(&statement[1..]));
+}
+
+#[test]
+fn tracker_whose_configuration_was_refused_can_be_given_another() {
+    on_a_large_stack(|| {
+        let authorities = Authorities::new(&[keys(1).1]).expect("one");
+        let valid = Config::new("test".parse().expect("valid"), authorities);
+        let mut tracker = Box::new(Tracker::new());
+        let refused = [
+            Config { interval_ms: 0, ..valid.clone() },
+            Config { message_size_max: 1, ..valid.clone() },
+            Config { partial: true, ..valid.clone() },
+        ];
+        for config in refused {
+            assert!(tracker.init(config, keys(1).0, [9; 32]).is_err());
+        }
+        tracker.init(valid.clone(), keys(1).0, [9; 32]).expect("valid");
+        let mut fresh = common::tracker::<Storage>(&valid, &keys(1).0, [9; 32]);
+        for tracker in [&mut tracker, &mut fresh] {
+            common::recover_header(tracker, &valid);
+            tracker.start(at(0));
+            tracker.announce(at(0), &AnnouncementFields::default()).expect("bounded");
+        }
+        assert_eq!(format!("{tracker:?}"), format!("{fresh:?}"));
+    });
+}
+
+#[test]
+fn presence_that_an_authority_had_forgotten_lapses_like_any_other() {
+    on_a_large_stack(|| {
+        let mut tracker = started(keys(1).0, &keys(1).0, at(0));
+        let (gone_keys, gone) = keys(9);
+        let network = "test".parse().expect("valid");
+        let version = Version { epoch: 1, seq: 1 };
+        let session = Session([1; 4]);
+        let state = PresenceState::ONLINE;
+        let presence = Presence { session, state, rests_on: version, ..Presence::default() };
+        let said = Signed::sign(&network, &keys(1).0, &gone, version, &presence).expect("bounded");
+        let announced = gossip_of(&gone_keys, version, "");
+        let message = [&[message::FORMAT][..], &said, &announced[1..]].concat();
+        assert_eq!(tracker.handle_gossip(at(0), &keys(2).1, &message), Verdict::Accept);
+        let here = |tracker: &Tracker, ms| tracker.node(at(ms), &gone).map(|view| view.here);
+        assert_eq!(here(&tracker, 0), Some(Here::Online));
+        tracker.handle_timeout(at(2 * INTERVAL_MS));
+        tracker.handle_timeout(at(4 * INTERVAL_MS + 1));
+        assert_eq!(here(&tracker, 4 * INTERVAL_MS + 1), Some(Here::Left));
+    });
+}
+
+#[test]
+fn member_whose_renewals_two_authorities_grant_stays_with_one_of_them() {
+    on_a_large_stack(|| {
+        let (first, second) = (keys(1).1, keys(2).1);
+        let authorities = Authorities::new(&[first, second]).expect("distinct");
+        let config = Config::new("test".parse().expect("valid"), authorities);
+        let mut member = common::tracker::<Storage>(&config, &keys(7).0, [7; 32]);
+        member.start(at(0));
+        member.announce(at(0), &AnnouncementFields::default()).expect("bounded");
+        let (mut frame, mut asked) = ([0; MAX_FRAME], vec![0; MAX_REQUEST]);
+        while let Some(written) = member.poll_journal(&mut frame) {
+            member.handle_journal_synced(written.position);
+        }
+        member.handle_connected(at(0), &first);
+        member.handle_connected(at(0), &second);
+        // The first falls silent, is asked again and again, and is given up with a renewal still
+        // under way; so the second has one too.
+        let mut renewals = VecDeque::new();
+        for ms in (0..40_000).step_by(100) {
+            member.handle_timeout(at(ms));
+            while let Some(sent) = member.poll_request(at(ms), &mut asked) {
+                let request = message::decode(&asked[..sent.len], MAX_REQUEST);
+                let Ok(Request::Sync(request)) = request else { panic!("a member syncs") };
+                let answer = granting(member.announced(), &sent.to);
+                match request.renew {
+                    Some(_) if ms > 18_000 => renewals.push_back(sent.to),
+                    Some(_) if ms > 0 => member.handle_request_failed(at(ms), &sent.to),
+                    None => member.handle_request_failed(at(ms), &sent.to),
+                    _ => member.handle_response(at(ms), &sent.to, &answer).expect("well formed"),
+                }
+            }
+            if renewals.contains(&first) && renewals.contains(&second) {
+                break;
+            }
+        }
+        assert_eq!(renewals, [first, second], "both are asked");
+        // The first is slow, so its answer comes last.
+        renewals.rotate_left(1);
+        let (now, said) = (at(23_000), member.announced());
+        for _ in 0..100 {
+            let Some(answering) = renewals.pop_front() else { break };
+            let answer = granting(member.announced(), &answering);
+            member.handle_response(now, &answering, &answer).expect("well formed");
+            while let Some(sent) = member.poll_request(now, &mut asked) {
+                renewals.push_back(sent.to);
+            }
+        }
+        assert!(member.announced().seq <= said.seq + 1, "{} after {said}", member.announced());
+    });
+}
+
+#[test]
+fn stranger_cannot_end_the_recovery_of_an_authority() {
+    on_a_large_stack(|| {
+        let mut cluster = cluster_whose_authority_lost_its_journal();
+        cluster.restart_alone(0);
+        let (now, stranger, config) = (cluster.now(), keys(40).1, cluster.config().clone());
+        let old = only_about(cluster.journal(1), &cluster.peer(1));
+        let mut statements = Vec::new();
+        let mut reader = journal::Reader::new(&old[..]);
+        while let journal::Next::Frame(journal::Frame::Statement(bytes)) =
+            reader.next_frame().expect("a slice")
+        {
+            statements.extend_from_slice(bytes);
+        }
+        let tracker = cluster.tracker(0);
+        tracker.handle_connected(now, &stranger);
+        let mut buffer = [0; MAX_REQUEST];
+        for turn in 0..4 {
+            let now = at(1_000_000 + turn * 2 * INTERVAL_MS);
+            tracker.handle_timeout(now);
+            while tracker.poll_request(now, &mut buffer).is_some() {
+                let fields = SyncResponse {
+                    hello: Hello {
+                        root: tracker.root(),
+                        authorities: config.authorities.set_hash(),
+                        ..hello()
+                    },
+                    cursor: Cursor::default(),
+                    lease: LeaseAnswer::NONE,
+                    acknowledged: Version::ZERO,
+                    observed: 0,
+                    statements: &statements,
+                };
+                let mut response = vec![0; MAX_RESPONSE];
+                let size = message::encode(&Response::Sync(fields), &mut response);
+                let size = size.expect("it fits");
+                tracker.handle_response(now, &stranger, &response[..size]).expect("well formed");
+            }
+        }
+        assert!(tracker.node(now, &keys(2).1).is_some(), "what is genuine is taken");
+        assert!(tracker.status(now).recovering);
+    });
+}
+
+#[test]
+fn recovering_authority_gives_others_what_it_alone_holds_of_somebody_else() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::new(1, 2);
+        cluster.run_until_converged();
+        let (now, version) = (cluster.now(), cluster.tracker(1).announced());
+        let later = Version { epoch: version.epoch + 5, seq: 1 };
+        (0..3).for_each(|node| cluster.stop(node));
+        cluster.lose_disk(0);
+        cluster.restart_alone(0);
+        // What a member said last reached the authority, and then the member was gone.
+        let (peer, message) = (cluster.peer(1), gossip_of(&keys(2).0, later, "last words"));
+        cluster.tracker(0).handle_gossip(now, &peer, &message);
+        cluster.restart(2);
+        cluster.run(20 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        let view = cluster.view(2, 1).expect("held");
+        assert_eq!(view.announcement.expect("admitted").1.agent, "last words");
     });
 }

@@ -1,8 +1,11 @@
 //! The laws of merging, exhaustively on a small domain and by chance on a larger one.
 
+#![cfg(feature = "alloc")]
+
 use proptest::prelude::*;
 use rollbook_core::{
-    Announcement, Decision, Keypair, NodeData, Offer, Presence, Session, Signed, Signer, Version,
+    Announcement, Decision, Heap, Keypair, NodeData, Offer, PeerId, Presence, Roll, Session,
+    Signed, Signer, Version,
     statement::{Any, Fields, Intent, Register, RegisterId, StatementBytes},
 };
 
@@ -191,5 +194,130 @@ proptest! {
             shuffled.iter().chain(&statements).copied().collect();
         prop_assert!(node(&statements) == node(&shuffled));
         prop_assert!(node(&statements) == node(&twice));
+    }
+}
+
+/// Nodes that the roll of the test below may hold.
+const SUBJECTS: u8 = 24;
+const VERSIONS: u32 = 3;
+
+/// What may be put in: of each subject an announcement and two writers' presences, in a few
+/// versions, by their places.
+struct Domain {
+    peers: Vec<PeerId>,
+    statements: Vec<StatementBytes>,
+}
+
+impl Domain {
+    fn new() -> Domain {
+        let network = "test".parse().expect("valid");
+        let peers: Vec<PeerId> = (0..SUBJECTS).map(|seed| keys(100 + seed).peer_id()).collect();
+        let mut statements = Vec::new();
+        for (seed, peer) in (100..).zip(&peers) {
+            for seq in 1..=VERSIONS {
+                let version = Version { epoch: 1, seq };
+                let said = Announcement {
+                    session: Session([1; 4]),
+                    home: keys(2).peer_id().hint(),
+                    intent: Intent::UP,
+                    issued_at: 0,
+                    addresses: heapless::Vec::new(),
+                    // So that a newer one may be shorter.
+                    agent: &"agent"[..(seq as usize * 3) % 5],
+                    capabilities: heapless::Vec::new(),
+                    extra: &[],
+                };
+                let own = Signed::sign(&network, &keys(seed), peer, version, &said);
+                statements.push(own.expect("bounded"));
+                for writer in [2, 3] {
+                    let seen = Presence::default();
+                    let seen = Signed::sign(&network, &keys(writer), peer, version, &seen);
+                    statements.push(seen.expect("bounded"));
+                }
+            }
+        }
+        Domain { peers, statements }
+    }
+}
+
+fn roll(capacity: usize) -> Roll<Heap> {
+    let mut roll = Roll::new();
+    roll.set_capacity(capacity);
+    roll
+}
+
+/// Checks `roll` against one that is made anew of what `expected` says.
+fn check(roll: &Roll<Heap>, expected: &[NodeData<Vec<u8>>], domain: &Domain) {
+    let mut fresh = self::roll(usize::MAX);
+    for node in expected {
+        for held in node.statements() {
+            fresh.put(&held.statement).expect("room");
+        }
+        // What is left of a node when all is dropped is a node still.
+        assert!(roll.get(node.subject()).is_some_and(|held| held == node));
+    }
+    let count = expected.len();
+    assert_eq!(roll.count(), count);
+    let mut listed: Vec<PeerId> = roll.iter().map(|node| *node.subject()).collect();
+    assert_eq!(listed.len(), count);
+    assert!(listed.is_sorted_by_key(|peer| (peer.order_key(), *peer)));
+    listed.dedup();
+    assert_eq!(listed.len(), count);
+    for peer in &domain.peers {
+        let is_held = expected.iter().any(|node| node.subject() == peer);
+        assert_eq!(roll.get(peer).is_some(), is_held);
+    }
+    if expected.iter().all(|node| !node.is_empty()) {
+        assert_eq!(roll.size(), fresh.size());
+        assert_eq!(roll.root(), fresh.root());
+    }
+}
+
+proptest! {
+    #[test]
+    fn roll_is_as_one_made_anew_after_any_changes_and_removals(
+        steps in proptest::collection::vec((0u8..8, any::<proptest::sample::Index>()), 0..80),
+        capacity in 1usize..30,
+    ) {
+        let domain = Domain::new();
+        let mut roll = roll(capacity);
+        let mut expected: Vec<NodeData<Vec<u8>>> = Vec::new();
+        for (what, which) in steps {
+            let peer = which.get(&domain.peers);
+            match what {
+                0 => {
+                    roll.remove(peer);
+                    expected.retain(|node| node.subject() != peer);
+                }
+                1 => {
+                    roll.normalise(peer, false);
+                    for node in expected.iter_mut().filter(|node| node.subject() == peer) {
+                        node.normalise(false);
+                    }
+                }
+                2 => roll.refresh_root(),
+                _ => {
+                    let statement = parse(which.get(&domain.statements));
+                    let subject = statement.subject().expect("it has one");
+                    let known = expected.iter_mut().find(|node| *node.subject() == subject);
+                    let may = known.is_some() || roll.count() < capacity;
+                    let head = roll.head();
+                    prop_assert_eq!(roll.put(&statement).is_ok(), may);
+                    match known {
+                        Some(node) => {
+                            let offer = node.put(&statement, 0).expect("room");
+                            prop_assert_eq!(roll.head() - head, u64::from(offer.advances()));
+                        }
+                        None if may => {
+                            let mut node = NodeData::new(subject);
+                            node.put(&statement, 0).expect("room");
+                            expected.push(node);
+                        }
+                        None => {}
+                    }
+                }
+            }
+            check(&roll, &expected, &domain);
+        }
     }
 }

@@ -21,4 +21,4 @@ pub use announcement::{Announcement, Intent, Session};
 pub use decision::{Decision, Grant, Grants, Register, RegisterId, Standing};
 pub use envelope::envelope;
 pub use presence::{Imported, Presence, PresenceState, Tally};
-pub use signed::{Any, Fields, Kind, Signed, StatementBytes, StatementError};
+pub use signed::{Any, Fields, Kind, Payload, Signed, StatementBytes, StatementError};

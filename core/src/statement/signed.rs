@@ -17,6 +17,11 @@ use crate::{
 /// The bytes of one signed statement.
 pub type StatementBytes = Vec<u8, STATEMENT_SIZE_MAX>;
 
+/// Bytes of a payload before its subject: the kind and the subject's size.
+const PAYLOAD_HEAD_SIZE: usize = 2;
+/// Bytes of the writer's hint.
+const WRITER_SIZE: usize = 4;
+
 /// What a statement says.
 ///
 /// The numbers are on the wire and in signatures: never reused. They also order a node's
@@ -33,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(code: u8) -> Option<Kind> {
+    pub(crate) fn of(code: u8) -> Option<Kind> {
         match code {
             1 => Some(Kind::Decision),
             2 => Some(Kind::Presence),
@@ -77,16 +82,49 @@ impl fmt::Display for StatementError {
 
 impl core::error::Error for StatementError {}
 
+/// The bytes that are signed, in the three parts in which they lie. They compare as the bytes do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Payload<'a> {
+    kind: Kind,
+    subject_size: u8,
+    subject: &'a [u8],
+    /// From the writer's hint on.
+    body: &'a [u8],
+}
+
+impl<'a> Payload<'a> {
+    /// How many bytes there are.
+    pub fn size(&self) -> usize {
+        PAYLOAD_HEAD_SIZE + self.subject.len() + self.body.len()
+    }
+
+    /// The first two bytes, then those of the subject, then the others.
+    pub fn parts(&self) -> ([u8; PAYLOAD_HEAD_SIZE], &'a [u8], &'a [u8]) {
+        ([self.kind as u8, self.subject_size], self.subject, self.body)
+    }
+
+    /// All of them in one piece.
+    pub fn to_bytes(&self) -> Vec<u8, PAYLOAD_SIZE_MAX> {
+        let mut bytes = Vec::new();
+        let (head, subject, body) = self.parts();
+        for part in [&head[..], subject, body] {
+            bytes.extend_from_slice(part).expect("a payload is bounded");
+        }
+        bytes
+    }
+}
+
 /// A signed statement with fields of type `T`, borrowed from the bytes that hold it.
 ///
 /// That one exists says that its form is right, not that its signature is: see
-/// [`Signed::verify`].
+/// [`Signed::verify`]. The subject lies apart from the rest, since a roll holds it once for all
+/// statements about it.
 pub struct Signed<'a, T> {
-    wire: &'a [u8],
-    payload: &'a [u8],
-    signature: &'a [u8],
     kind: Kind,
     subject: &'a [u8],
+    /// The payload from the writer's hint on.
+    body: &'a [u8],
+    signature: &'a [u8],
     writer: Hint,
     version: Version,
     fields: &'a [u8],
@@ -120,19 +158,17 @@ impl<'a> Signed<'a, Any> {
     ///
     /// The form of the fields is checked too, so what is taken in can be read.
     pub fn parse(bytes: &'a [u8]) -> Result<Signed<'a, Any>, StatementError> {
-        let (statement, rest) = Signed::take_unchecked(bytes)?;
+        let (statement, rest) = Signed::take(bytes)?;
         if !rest.is_empty() {
             return Err(StatementError::Malformed);
         }
-        statement.check_fields()?;
+        statement.check()?;
         Ok(statement)
     }
 
-    /// Takes one statement from the front of `bytes` that passed [`Signed::parse`] before, and
-    /// what follows it.
-    pub(crate) fn take_unchecked(
-        bytes: &'a [u8],
-    ) -> Result<(Signed<'a, Any>, &'a [u8]), StatementError> {
+    /// Takes one statement from the front of `bytes`, and what follows it. Whether its subject is a
+    /// peer id and its fields can be read is left open: see [`Signed::check`].
+    pub(crate) fn take(bytes: &'a [u8]) -> Result<(Signed<'a, Any>, &'a [u8]), StatementError> {
         let mut reader = Reader(bytes);
         let payload_size = reader.varint_u32()?;
         let payload = reader.bytes(usize::try_from(payload_size).unwrap_or(usize::MAX))?;
@@ -149,20 +185,30 @@ impl<'a> Signed<'a, Any> {
         if subject.len() > PEER_ID_SIZE_MAX {
             return Err(StatementError::Malformed);
         }
+        Ok((Signed::of_parts(kind, subject, reader.0, signature)?, rest))
+    }
+
+    /// Puts together what lies apart: the subject, and the payload from the writer's hint on.
+    pub(crate) fn of_parts(
+        kind: Kind,
+        subject: &'a [u8],
+        body: &'a [u8],
+        signature: &'a [u8],
+    ) -> Result<Signed<'a, Any>, StatementError> {
+        let mut reader = Reader(body);
         let mut writer = Hint::NONE;
-        writer.0.copy_from_slice(reader.bytes(4)?);
+        writer.0.copy_from_slice(reader.bytes(WRITER_SIZE)?);
         let version = Version { epoch: reader.varint_u32()?, seq: reader.varint_u32()? };
         // The last epoch is nobody's, so there is always one above what is met.
         if version.epoch == u32::MAX {
             return Err(StatementError::Malformed);
         }
-        let wire = &bytes[..bytes.len() - rest.len()];
         let fields = reader.0;
-        let of = PhantomData;
-        Ok((Signed { wire, payload, signature, kind, subject, writer, version, fields, of }, rest))
+        Ok(Signed { kind, subject, body, signature, writer, version, fields, of: PhantomData })
     }
 
-    fn check_fields(&self) -> Result<(), StatementError> {
+    /// Checks what [`Signed::take`] leaves open.
+    pub(crate) fn check(&self) -> Result<(), StatementError> {
         let Ok(subject) = PeerId::from_bytes(self.subject) else {
             return Err(StatementError::Malformed);
         };
@@ -188,11 +234,10 @@ impl<'a> Signed<'a, Any> {
     /// The same with fields of type `T`, if it is of that kind.
     pub fn typed<T: Fields<'a>>(self) -> Option<Signed<'a, T>> {
         (self.kind == T::KIND).then_some(Signed {
-            wire: self.wire,
-            payload: self.payload,
-            signature: self.signature,
             kind: self.kind,
             subject: self.subject,
+            body: self.body,
+            signature: self.signature,
             writer: self.writer,
             version: self.version,
             fields: self.fields,
@@ -271,19 +316,45 @@ impl<'a, T> Signed<'a, T> {
     }
 
     /// The bytes that are signed.
-    pub fn payload(&self) -> &'a [u8] {
-        self.payload
+    pub fn payload(&self) -> Payload<'a> {
+        let subject_size = u8::try_from(self.subject.len()).expect("at most 42 bytes");
+        Payload { kind: self.kind, subject_size, subject: self.subject, body: self.body }
+    }
+
+    /// The payload from the writer's hint on.
+    pub(crate) fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    pub(crate) fn signature(&self) -> &'a [u8] {
+        self.signature
     }
 
     /// The whole, as on the wire.
-    pub fn wire(&self) -> &'a [u8] {
-        self.wire
+    pub fn wire(&self) -> StatementBytes {
+        let mut bytes = StatementBytes::new();
+        let (head, subject, body) = self.payload().parts();
+        let mut length = [0u8; 5];
+        let size = u32::try_from(self.payload().size()).expect("a payload is bounded");
+        let length = postcard::to_slice(&size, &mut length).expect("five bytes take any number");
+        let signature_size = u8::try_from(self.signature.len()).expect("a signature is bounded");
+        for part in [&*length, &head, subject, body, &[signature_size], self.signature] {
+            bytes.extend_from_slice(part).expect("a statement is bounded");
+        }
+        bytes
+    }
+
+    /// How many bytes it has on the wire.
+    pub fn wire_size(&self) -> usize {
+        let payload_size = self.payload().size();
+        let length_size = if payload_size < 1 << 7 { 1 } else { 2 };
+        length_size + payload_size + 1 + self.signature.len()
     }
 
     /// The order within a slot: the greater version, then the greater payload. Signatures decide
     /// nothing.
-    pub fn rank(&self) -> (Version, &'a [u8]) {
-        (self.version, self.payload)
+    pub fn rank(&self) -> (Version, Payload<'a>) {
+        (self.version, self.payload())
     }
 
     /// Checks that `writer` signed this in `network`.
@@ -293,7 +364,8 @@ impl<'a, T> Signed<'a, T> {
         writer: &PeerId,
         verifier: &impl Verifier,
     ) -> Result<(), VerifyError> {
-        verifier.verify(writer, &envelope(network, writer, self.payload), self.signature)
+        let payload = self.payload().to_bytes();
+        verifier.verify(writer, &envelope(network, writer, &payload), self.signature)
     }
 }
 

@@ -105,7 +105,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.advance(now);
         let _ = self.ledger.announce_again(now, |_, intent| *intent = Intent::LEAVING);
         self.after_announcement(now);
-        if let Some(authority) = &mut self.authority {
+        if let Some(authority) = self.authority.acting() {
             let own = *self.ledger.own();
             // The own slot exists already and is only replaced.
             let _ = authority.observe(&mut self.ledger, now, &own);
@@ -133,9 +133,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             let home = said.map_or(Hint::NONE, |said| said.home);
             if self.ledger.authorities.contains(home) { home } else { Hint::NONE }
         };
-        match self.authority {
-            Some(_) => self.ledger.own_hint(),
-            None => self.home.current().map_or_else(announced, |home| home.hint()),
+        if self.authority.is_configured() {
+            self.ledger.own_hint()
+        } else {
+            self.home.current().map_or_else(announced, |home| home.hint())
         }
     }
 
@@ -144,10 +145,25 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.sync_with_home_at(now.mono_ms);
     }
 
+    /// Lets a partial replica hold a node, beside itself and the authorities, and fetches what is
+    /// known of it. Said before the journal is replayed, what that holds of the node is taken back.
+    /// A replica that is not partial notes it for when it becomes so.
+    pub fn hold(&mut self, peer: &PeerId) -> Result<(), Full> {
+        if self.ledger.want(peer)? {
+            self.peers.reread_authorities();
+        }
+        Ok(())
+    }
+
+    /// Takes [`NodeEventTracker::hold`] back: a partial replica forgets the node.
+    pub fn release(&mut self, peer: &PeerId) {
+        self.ledger.let_go(peer);
+    }
+
     /// Decides that a node belongs to the network.
     pub fn admit(&mut self, now: Now, peer: &PeerId) -> Result<Receipt, CommandError> {
         self.advance(now);
-        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        let authority = self.authority.commanded()?;
         authority.add(&mut self.ledger, now, peer)
     }
 
@@ -168,7 +184,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         standing: Standing,
     ) -> Result<Receipt, CommandError> {
         self.advance(now);
-        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        let authority = self.authority.commanded()?;
         authority.remove(&mut self.ledger, now, peer, standing)
     }
 
@@ -200,7 +216,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         granted: bool,
     ) -> Result<Receipt, CommandError> {
         self.advance(now);
-        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        let authority = self.authority.commanded()?;
         authority.update(&mut self.ledger, now, peer, grant, granted)
     }
 
@@ -214,7 +230,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         grants: &[Grant],
     ) -> Result<ImportOutcome, CommandError> {
         self.advance(now);
-        let authority = self.authority.as_mut().ok_or(CommandError::NotAuthority)?;
+        let authority = self.authority.commanded()?;
         authority.import(&mut self.ledger, now, peer, history, grants)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Which authority this node renews its lease with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Home {
     /// The one that answered, while it does.
     current: Option<PeerId>,
@@ -18,6 +18,10 @@ pub(super) struct Home {
 }
 
 impl Home {
+    /// None yet.
+    pub(super) const NONE: Home =
+        Home { current: None, given_up: None, answered_ms: 0, in_touch: InTouch::NONE };
+
     pub(super) fn current(&self) -> Option<PeerId> {
         self.current
     }

@@ -2,11 +2,15 @@
 
 use super::NodeEventTracker;
 use crate::{
+    authority::CentralAuthority,
     key::{Signer, Verifier},
-    ledger::{Finding, Taken},
-    limits::{GOSSIP_SIZE_MAX, REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX},
-    message::{self, LeaseAnswer, MessageError, Renew, Request, Response},
+    ledger::{Finding, Ledger, Taken},
+    limits::GOSSIP_SIZE_MAX,
+    message::{
+        self, LeaseAnswer, MessageError, Renew, Request, Response, SyncRequest, SyncResponse,
+    },
     peer_id::PeerId,
+    source::{Source, Way},
     statement::{Intent, Kind, PresenceState, StatementError},
     storage::Storage,
     time::Now,
@@ -27,12 +31,13 @@ pub enum Verdict {
 }
 
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
-    /// A gossip message arrived, from whomever.
-    pub fn handle_gossip(&mut self, now: Now, message: &[u8]) -> Verdict {
+    /// A gossip message arrived, whoever wrote it. `from` is the connected peer that passed it on,
+    /// as the transport authenticated it.
+    pub fn handle_gossip(&mut self, now: Now, from: &PeerId, message: &[u8]) -> Verdict {
         self.advance(now);
         let verdict = match message {
             _ if message.len() > GOSSIP_SIZE_MAX => Verdict::Reject,
-            [message::FORMAT, statements @ ..] => self.take_gossip(now, statements),
+            [message::FORMAT, statements @ ..] => self.take_gossip(now, from, statements),
             _ => Verdict::Reject,
         };
         let counters = &mut self.ledger.counters;
@@ -44,11 +49,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         verdict
     }
 
-    fn take_gossip(&mut self, now: Now, statements: &[u8]) -> Verdict {
-        let taken = self.take_statements(now, statements);
+    fn take_gossip(&mut self, now: Now, from: &PeerId, statements: &[u8]) -> Verdict {
+        let taken = self.take_statements(now, from, Way::Gossip, statements);
         if taken.malformed || taken.forged {
             Verdict::Reject
-        } else if taken.advanced {
+        } else if taken.advanced && !taken.left_over {
             Verdict::Accept
         } else {
             Verdict::Ignore
@@ -56,7 +61,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     }
 
     /// A request arrived from `from`, as the transport authenticated it. Writes the answer into
-    /// `response` and says how long it is; [`RESPONSE_SIZE_MAX`] bytes always suffice.
+    /// `response` and says how long it is. [`RESPONSE_SIZE_MAX`](crate::limits::RESPONSE_SIZE_MAX)
+    /// bytes always suffice; more are used where the peer takes more.
     pub fn handle_request(
         &mut self,
         now: Now,
@@ -65,26 +71,41 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         response: &mut [u8],
     ) -> Result<usize, MessageError> {
         self.advance(now);
-        let request = match message::decode(request, REQUEST_SIZE_MAX) {
-            Ok(Request::Sync(request)) => request,
-            Err(error) => {
-                self.ledger.counters.requests_rejected += 1;
-                return Err(error);
-            }
+        let answered = match message::decode(request, self.message_size_max()) {
+            Ok(Request::Sync(request)) => self.handle_sync_request(now, from, &request, response),
+            Ok(Request::Walk(walk)) => self.handle_walk_request(now, from, &walk, response),
+            Err(error) => Err(error),
         };
+        let counters = &mut self.ledger.counters;
+        match answered {
+            Ok(_) => counters.requests_answered += 1,
+            Err(_) => counters.requests_rejected += 1,
+        }
+        answered
+    }
+
+    fn handle_sync_request(
+        &mut self,
+        now: Now,
+        from: &PeerId,
+        request: &SyncRequest<'_>,
+        response: &mut [u8],
+    ) -> Result<usize, MessageError> {
         self.note_heard(now, from);
         self.refresh_in_touch(now);
+        self.note_hello(from, &request.hello);
         if request.hello.authorities != self.ledger.authorities.set_hash() {
             self.ledger.counters.authorities_differ += 1;
         }
-        self.take_statements(now, request.statements);
-        let lease = match (&mut self.authority, request.renew) {
+        // Whatever becomes of them, the request is answered.
+        self.take_statements(now, from, Way::Exchange, request.statements);
+        let is_recovering = self.authority.is_recovering();
+        let lease = match (self.authority.acting(), request.renew) {
             (Some(authority), Some(renew)) => authority.renew(&mut self.ledger, now, from, renew),
+            (None, Some(_)) if is_recovering => LeaseAnswer::RECOVERING,
             _ => LeaseAnswer::NONE,
         };
-        let size = self.answer(from, &request, lease, response);
-        self.ledger.counters.requests_answered += 1;
-        size.ok_or(MessageError::Size)
+        self.answer(from, request, lease, response).ok_or(MessageError::Size)
     }
 
     /// The answer to this node's request to `from` arrived.
@@ -95,30 +116,60 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         response: &[u8],
     ) -> Result<(), MessageError> {
         self.advance(now);
-        let asked = self.peers.get_mut(from).and_then(|peer| peer.asked_ms.take());
-        if asked.is_none() {
+        let decoded = message::decode(response, self.message_size_max());
+        let step = self.walking.step();
+        let peer = self.peers.get_mut(from).filter(|peer| {
+            // The answer to an earlier request may be late.
+            let is_asked_for = match &decoded {
+                Ok(Response::Sync(_)) => !peer.is_walk_asked,
+                Ok(Response::Walk(answer)) => peer.is_walk_asked && answer.step == step,
+                Err(_) => true,
+            };
+            is_asked_for && peer.asked_ms.is_some()
+        });
+        let Some(peer) = peer else {
             self.ledger.counters.responses_rejected += 1;
             return Ok(());
-        }
-        let response = match message::decode(response, RESPONSE_SIZE_MAX) {
-            Ok(Response::Sync(response)) => response,
-            Err(error) => {
-                self.ledger.counters.responses_rejected += 1;
-                self.schedule_after(now, from, false);
-                return Err(error);
-            }
         };
-        self.note_heard(now, from);
-        let taken = self.take_statements(now, response.statements);
-        if taken.malformed || taken.forged {
-            // What else it says is not believed either; it is asked again in its turn.
+        peer.asked_ms = None;
+        let is_step = core::mem::take(&mut peer.is_walk_asked);
+        let taken_in = match decoded {
+            Ok(Response::Sync(answer)) => self.handle_sync_response(now, from, &answer),
+            Ok(Response::Walk(answer)) => self.handle_walk_response(now, from, &answer),
+            Err(error) => Err(error),
+        };
+        if taken_in.is_err() {
+            // It is asked again in its turn.
             self.ledger.counters.responses_rejected += 1;
+            if is_step && self.walks_with(from) {
+                self.give_walk_up(now);
+            }
             self.schedule_after(now, from, false);
+        }
+        taken_in
+    }
+
+    fn handle_sync_response(
+        &mut self,
+        now: Now,
+        from: &PeerId,
+        response: &SyncResponse<'_>,
+    ) -> Result<(), MessageError> {
+        self.note_heard(now, from);
+        self.note_hello(from, &response.hello);
+        let taken = self.take_statements(now, from, Way::Exchange, response.statements);
+        if taken.left_over {
+            // Nothing is wrong with the answer, and a home that answers is there.
+            self.note_lease(now, from, response);
+            return Err(MessageError::OverBudget);
+        }
+        if taken.malformed || taken.forged {
+            // What else it says is not believed either.
             return Err(MessageError::Malformed);
         }
-        self.note_lease(now, from, &response);
+        self.note_lease(now, from, response);
         self.refresh_in_touch(now);
-        self.note_cursor(now, from, &response);
+        self.note_cursor(now, from, response);
         Ok(())
     }
 
@@ -134,10 +185,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if *peer == *self.ledger.own() {
             return;
         }
+        self.ledger.pool.connected(peer);
         let is_authority = self.ledger.authorities.contains_peer(peer);
         // Whoever is asked at once by many is asked over an interval instead.
-        let wait_ms = if is_authority { 0 } else { self.random.below(self.interval_ms) };
-        if self.peers.connect(*peer, is_authority, now.mono_ms + wait_ms).is_err() {
+        let is_urgent = is_authority || self.authority.is_recovering();
+        let wait_ms = if is_urgent { 0 } else { self.random.below(self.interval_ms) };
+        if self.peers.connect(*peer, is_authority, now, now.mono_ms + wait_ms).is_err() {
             self.ledger.counters.peers_no_room += 1;
         }
     }
@@ -146,6 +199,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub fn handle_disconnected(&mut self, now: Now, peer: &PeerId) {
         self.advance(now);
         self.peers.disconnect(peer);
+        if !self.ledger.pool.disconnected(peer) {
+            self.ledger.counters.pool_over_quota += 1;
+        }
+        if self.walks_with(peer) {
+            self.give_walk_up(now);
+        }
     }
 
     /// Time passed: call it no later than [`NodeEventTracker::poll_timeout`] says.
@@ -162,7 +221,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub(super) fn advance(&mut self, now: Now) {
         let slept = now.mono_ms.saturating_sub(self.last_ms) >= self.window_ms();
         self.last_ms = self.last_ms.max(now.mono_ms);
-        if let Some(authority) = &mut self.authority {
+        if let Some(authority) = self.authority.acting() {
             if slept {
                 authority.forgive(now);
             }
@@ -181,8 +240,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         if now.mono_ms >= self.next_repair_ms {
             self.next_repair_ms = now.mono_ms + self.random.jittered(self.repair_interval_ms());
-            self.ask_random_peer(now);
+            self.ask_some_peer(now);
         }
+        self.claim_after_pause(now);
         self.ledger.counters.pool_expired += self.ledger.pool.expire(now.mono_ms);
         self.refresh_in_touch(now);
     }
@@ -190,17 +250,25 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// An authority is its own home.
     pub(super) fn renew_own(&mut self, now: Now) {
         let own = *self.ledger.own();
-        let renew = Renew { session: self.session, announced: self.ledger.announced() };
-        if let (Some(authority), Some(_)) = (&mut self.authority, self.ledger.announcement()) {
+        let renew = Renew { session: self.session };
+        if let (Some(authority), Some(_)) = (self.authority.acting(), self.ledger.announcement()) {
             authority.renew(&mut self.ledger, now, &own, renew);
         }
     }
 
-    fn take_statements(&mut self, now: Now, bytes: &[u8]) -> TakenStatements {
+    pub(super) fn take_statements(
+        &mut self,
+        now: Now,
+        from: &PeerId,
+        way: Way,
+        bytes: &[u8],
+    ) -> TakenStatements {
         let mut taken = TakenStatements::default();
         let mut findings = heapless::Vec::<Finding, FINDINGS_MAX>::new();
         let mut announcing = heapless::Vec::<PeerId, FINDINGS_MAX>::new();
-        for statement in message::statements(bytes) {
+        let mut remembered = false;
+        let mut source = Source::new(&mut self.peers, from, way);
+        for statement in message::offered(bytes) {
             let statement = match statement {
                 Ok(statement) => statement,
                 // A later version's: it is nothing that this one could use or pass on.
@@ -213,13 +281,25 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     break;
                 }
             };
-            let outcome = self.ledger.take(&statement, now, &mut |finding| {
-                // More contradictions in one message are counted and not reported.
-                let _ = findings.push(finding);
+            let outcome = self.ledger.take(&statement, now, &mut source, &mut |finding| {
+                remembered |= finding == Finding::Remembered;
+                if finding != Finding::Remembered {
+                    // More contradictions in one message are counted and not reported.
+                    let _ = findings.push(finding);
+                }
             });
             match outcome {
                 Taken::Advanced => taken.advanced = true,
-                Taken::Waits | Taken::Ignored => {}
+                Taken::Waits | Taken::Ignored | Taken::Unsupported => {}
+                Taken::OverRate => taken.left_over = true,
+                Taken::OverBudget => {
+                    taken.left_over = true;
+                    break;
+                }
+                Taken::Malformed => {
+                    taken.malformed = true;
+                    break;
+                }
                 Taken::Forged => {
                     taken.forged = true;
                     break;
@@ -227,14 +307,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
             let announces = statement.kind() == Kind::Announcement
                 && matches!(outcome, Taken::Advanced | Taken::Waits);
-            if let (true, Some(subject)) = (announces, statement.subject()) {
+            if announces && let Some(subject) = statement.subject() {
                 if announcing.is_full() {
-                    self.observe_all(now, &mut announcing);
+                    observe_all(&mut self.authority, &mut self.ledger, now, &mut announcing);
                 }
                 announcing.push(subject).expect("there is room for one more");
             }
         }
-        self.observe_all(now, &mut announcing);
+        observe_all(&mut self.authority, &mut self.ledger, now, &mut announcing);
+        if let (true, Some(authority)) = (remembered, self.authority.acting()) {
+            authority.watch_all(&self.ledger, now);
+        }
         for finding in findings {
             self.note_finding(now, finding);
         }
@@ -261,23 +344,30 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     && presence.rests_on >= signed.version()
             })
     }
+}
 
-    /// An authority looks at what its members announced: a leave, another session, a refutation.
-    fn observe_all(&mut self, now: Now, announcing: &mut heapless::Vec<PeerId, FINDINGS_MAX>) {
-        if let Some(authority) = &mut self.authority {
-            for peer in announcing.iter() {
-                // Without room it is looked at again at the node's next renewal.
-                let _ = authority.observe(&mut self.ledger, now, peer);
-            }
+/// An authority looks at what its members announced: a leave, another session, a refutation.
+fn observe_all<S: Storage, K: Signer + Verifier>(
+    authority: &mut CentralAuthority<S>,
+    ledger: &mut Ledger<S, K>,
+    now: Now,
+    announcing: &mut heapless::Vec<PeerId, FINDINGS_MAX>,
+) {
+    if let Some(authority) = authority.acting() {
+        for peer in announcing.iter() {
+            // Without room it is looked at again at the node's next renewal.
+            let _ = authority.observe(ledger, now, peer);
         }
-        announcing.clear();
     }
+    announcing.clear();
 }
 
 /// What became of the statements of one message.
 #[derive(Default)]
-struct TakenStatements {
-    advanced: bool,
-    forged: bool,
-    malformed: bool,
+pub(super) struct TakenStatements {
+    pub(super) advanced: bool,
+    /// Something was not looked at that might have advanced the roll.
+    pub(super) left_over: bool,
+    pub(super) forged: bool,
+    pub(super) malformed: bool,
 }

@@ -15,6 +15,7 @@ mod inputs;
 mod outputs;
 mod status;
 mod sync;
+mod walk;
 
 use core::fmt;
 
@@ -32,6 +33,7 @@ use crate::{
     journal::{Frame, JOURNAL_FORMAT},
     key::{PublicKey, Signer, Verifier, VerifyError},
     ledger::{Finding, Ledger},
+    limits::{MESSAGE_SIZE_MAX, RESPONSE_SIZE_MAX},
     network::Network,
     peer_id::{Hint, PeerId},
     peers::Peers,
@@ -42,6 +44,7 @@ use crate::{
     time::Now,
 };
 use home::Home;
+use walk::Walking;
 
 /// How many notices wait for the application.
 const NOTICES_MAX: usize = 16;
@@ -56,6 +59,9 @@ const GRACE_INTERVALS: u64 = 1;
 /// How often a random peer is asked whether its roll differs, in intervals.
 const REPAIR_INTERVALS: u64 = 6;
 
+/// For how many nodes another interval passes in between.
+const NODES_PER_REPAIR_INTERVAL: usize = 4096;
+
 /// What a tracker is told once.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -67,16 +73,23 @@ pub struct Config {
     /// How often a member asks its home for changes and renews its lease, in milliseconds.
     /// Shorter finds out sooner, longer costs less; a lease lasts three of them.
     pub interval_ms: u64,
-    /// The most nodes that the roll holds.
+    /// The most nodes that the roll holds. A member of a larger network becomes partial.
     pub capacity: u32,
     /// Who becomes a member, if this node is an authority.
     pub admission: Admission,
+    /// Hold only this node, the authorities and what
+    /// [`hold`](NodeEventTracker::hold) names, for a device with little room. Not for an authority.
+    pub partial: bool,
     /// The size of journal, in bytes, below which no compaction is asked for.
     pub compaction_floor: u64,
+    /// The largest message of synchronisation that is taken, in bytes, from 16 KiB to 1 MiB. The
+    /// same memory serves to read and to answer; larger makes large differences cheaper.
+    pub message_size_max: u32,
 }
 
 impl Config {
-    /// The defaults: an interval of 10 s, 100,000 nodes, open admission, 256 KiB of journal.
+    /// The defaults: an interval of 10 s, 100,000 nodes, open admission, 256 KiB of journal,
+    /// messages of 16 KiB.
     pub fn new(network: Network, authorities: Authorities) -> Config {
         Config {
             network,
@@ -84,7 +97,9 @@ impl Config {
             interval_ms: 10_000,
             capacity: 100_000,
             admission: Admission::Open,
+            partial: false,
             compaction_floor: 256 * 1024,
+            message_size_max: 16 * 1024,
         }
     }
 }
@@ -95,6 +110,10 @@ impl Config {
 pub enum ConfigError {
     /// The interval is below 10 ms or above a day.
     Interval,
+    /// The largest message is below 16 KiB or above 1 MiB.
+    MessageSize,
+    /// An authority is configured to be partial: others rely on it to hold every node.
+    PartialAuthority,
     /// The list of authorities cannot be used.
     Authorities(AuthoritiesError),
     /// A key, the node's own or an authority's, cannot sign statements.
@@ -105,6 +124,10 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConfigError::Interval => f.write_str("the sync interval is not within 10 ms and a day"),
+            ConfigError::MessageSize => {
+                f.write_str("the largest message is not within 16 KiB and 1 MiB")
+            }
+            ConfigError::PartialAuthority => f.write_str("an authority cannot be partial"),
             ConfigError::Authorities(error) => error.fmt(f),
             ConfigError::Key(error) => error.fmt(f),
         }
@@ -158,10 +181,13 @@ pub struct NodeEventTracker<S: Storage, K> {
     interval_ms: u64,
     /// As configured.
     compaction_floor: u64,
+    /// As configured.
+    message_size_max: u32,
     ledger: Ledger<S, K>,
-    /// Present exactly if this node is among the authorities.
-    authority: Option<CentralAuthority<S>>,
+    /// Acts exactly if this node is among the authorities.
+    authority: CentralAuthority<S>,
     peers: Peers<S>,
+    walking: Walking<S>,
     home: Home,
     random: Random,
     session: Session,
@@ -172,11 +198,19 @@ pub struct NodeEventTracker<S: Storage, K> {
     in_touch: InTouch,
     /// When inputs were last handled, to notice that this node slept.
     last_ms: u64,
-    /// When a random peer is asked next.
+    /// When one of the peers is asked next whether its roll differs.
     next_repair_ms: u64,
+    /// Whether the one that is asked then is the one longest not known to hold the same.
+    repairs_oldest: bool,
     /// When this node, as its own home, renews next.
     next_own_renewal_ms: u64,
+    /// The journal that was taken back says whose it is.
+    has_header: bool,
     header_written: bool,
+    /// It is written behind all that was given back, since it says that this is all there.
+    header_last: bool,
+    /// A part of the journal could not be read.
+    is_damaged: bool,
     epoch_written: Option<u32>,
     alive_written: u64,
     journal: ChangeReader,
@@ -186,6 +220,8 @@ pub struct NodeEventTracker<S: Storage, K> {
     events: ChangeReader,
     notices: Deque<Event, NOTICES_MAX>,
     compaction_due: bool,
+    /// Whether the application was told that this replica is partial.
+    told_partial: bool,
     /// The home that the application was told of last.
     told_home: Option<PeerId>,
     /// How often this node claimed its identity back since `claims_since_ms`.
@@ -194,11 +230,64 @@ pub struct NodeEventTracker<S: Storage, K> {
     started: bool,
 }
 
+impl<S: Storage, K: Signer + Verifier> Default for NodeEventTracker<S, K> {
+    fn default() -> Self {
+        NodeEventTracker::new()
+    }
+}
+
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
-    /// A tracker with an empty roll. `seed` must differ at every start: it names the session.
-    pub fn new(config: Config, keys: K, seed: [u8; 32]) -> Result<Self, ConfigError> {
+    /// A tracker without a node: a constant, all zero bytes, so that its tables begin in the memory
+    /// where they stay. See [`NodeEventTracker::init`].
+    pub const fn new() -> Self {
+        NodeEventTracker {
+            interval_ms: 0,
+            compaction_floor: 0,
+            message_size_max: 0,
+            ledger: Ledger::new(),
+            authority: CentralAuthority::new(),
+            peers: Peers::new(),
+            walking: Walking::new(),
+            home: Home::NONE,
+            random: Random::UNSEEDED,
+            session: Session([0; 4]),
+            incarnation: [0; 8],
+            heard: heapless::Vec::new(),
+            in_touch: InTouch::NONE,
+            last_ms: 0,
+            next_repair_ms: 0,
+            repairs_oldest: false,
+            next_own_renewal_ms: 0,
+            has_header: false,
+            header_written: false,
+            header_last: false,
+            is_damaged: false,
+            epoch_written: None,
+            alive_written: 0,
+            journal: ChangeReader::START,
+            journal_growth: 0,
+            publications: ChangeReader::START,
+            events: ChangeReader::START,
+            notices: Deque::new(),
+            compaction_due: false,
+            told_partial: false,
+            told_home: None,
+            claims: 0,
+            claims_since_ms: 0,
+            started: false,
+        }
+    }
+
+    /// Says which node this is, once. `seed` must differ at every start and be known to nobody
+    /// else: it names the session, and salts the hashes that differences are found by.
+    pub fn init(&mut self, config: Config, keys: K, seed: [u8; 32]) -> Result<(), ConfigError> {
+        assert!(!self.ledger.is_init(), "a tracker is initialised once");
         if !(10..=24 * 60 * 60 * 1000).contains(&config.interval_ms) {
             return Err(ConfigError::Interval);
+        }
+        let size_max = usize::try_from(config.message_size_max).unwrap_or(usize::MAX);
+        if !(RESPONSE_SIZE_MAX..=MESSAGE_SIZE_MAX).contains(&size_max) {
+            return Err(ConfigError::MessageSize);
         }
         let own = keys.peer_id();
         for peer_id in config.authorities.iter().map(|(_, peer_id)| peer_id).chain([&own]) {
@@ -207,52 +296,30 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 .and_then(|key| key.check())
                 .map_err(ConfigError::Key)?;
         }
-        let is_authority = config.authorities.contains_peer(&own);
-        let mut random = Random::new(&seed);
-        let mut session = Session::default();
-        session.0.copy_from_slice(&random.number().to_le_bytes()[..4]);
-        let incarnation = random.number().to_le_bytes();
-        let capacity = usize::try_from(config.capacity).unwrap_or(usize::MAX);
-        Ok(NodeEventTracker {
-            ledger: Ledger::new(config.network, config.authorities, capacity, keys),
-            authority: is_authority.then(|| {
-                CentralAuthority::new(
-                    config.admission,
-                    LEASE_INTERVALS * config.interval_ms,
-                    GRACE_INTERVALS * config.interval_ms,
-                )
-            }),
-            peers: Peers::new(),
-            home: Home::default(),
-            random,
-            session,
-            incarnation,
-            heard: heapless::Vec::new(),
-            in_touch: InTouch::default(),
-            last_ms: 0,
-            next_repair_ms: u64::MAX,
-            next_own_renewal_ms: u64::MAX,
-            header_written: false,
-            epoch_written: None,
-            alive_written: 0,
-            journal: ChangeReader::default(),
-            journal_growth: 0,
-            publications: ChangeReader::default(),
-            events: ChangeReader::default(),
-            notices: Deque::new(),
-            compaction_due: false,
-            told_home: None,
-            claims: 0,
-            claims_since_ms: 0,
-            started: false,
-            interval_ms: config.interval_ms,
-            compaction_floor: config.compaction_floor,
-        })
+        self.random = Random::new(&seed);
+        self.walking.init(&seed);
+        self.session.0.copy_from_slice(&self.random.number().to_le_bytes()[..4]);
+        self.incarnation = self.random.number().to_le_bytes();
+        self.interval_ms = config.interval_ms;
+        self.compaction_floor = config.compaction_floor;
+        self.message_size_max = config.message_size_max;
+        if config.authorities.contains_peer(&own) {
+            let window_ms = LEASE_INTERVALS * config.interval_ms;
+            let grace_ms = GRACE_INTERVALS * config.interval_ms;
+            if config.partial {
+                return Err(ConfigError::PartialAuthority);
+            }
+            self.authority.init(config.admission, window_ms, grace_ms);
+        }
+        self.told_partial = config.partial;
+        self.ledger.init(config, keys);
+        Ok(())
     }
 
     /// Takes back a frame of this node's journal, before [`NodeEventTracker::start`]. Their order
     /// does not matter and repeating one changes nothing.
     pub fn recover(&mut self, frame: &Frame<'_>) -> Result<(), RecoverError> {
+        assert!(self.ledger.is_init(), "a tracker is initialised before a journal is replayed");
         assert!(!self.started, "a journal is replayed before the start");
         match frame {
             Frame::Header { format, peer_id, network } => {
@@ -262,25 +329,26 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 if *peer_id != self.ledger.own().as_bytes() {
                     return Err(RecoverError::ForeignPeer);
                 }
-                if *network != self.ledger.network.as_str() {
+                // An identity is made before it is in a network.
+                if !network.is_empty() && *network != self.ledger.network.as_str() {
                     return Err(RecoverError::ForeignNetwork);
                 }
-                self.header_written = true;
+                self.has_header = true;
+                self.header_written |= !network.is_empty();
             }
             Frame::Epoch(epoch) => self.ledger.note_epoch(*epoch),
             Frame::Statement(bytes) => {
                 self.journal_growth += bytes.len() as u64;
                 let statement = Signed::parse(bytes).map_err(RecoverError::Statement)?;
-                if self.authority.is_none() && self.ledger.was_issued_here(&statement) {
+                if !self.authority.is_configured() && self.ledger.was_issued_here(&statement) {
                     return Err(RecoverError::NoLongerAuthority);
                 }
                 self.ledger.recover(&statement).map_err(|Full| RecoverError::Full)?;
             }
-            Frame::Alive(unix_s) => {
-                if let Some(authority) = &mut self.authority {
-                    authority.note_alive(*unix_s);
-                }
+            Frame::Alive(unix_s) if self.authority.is_configured() => {
+                self.authority.note_alive(*unix_s);
             }
+            Frame::Alive(_) => {}
             Frame::Observed { .. } => {}
         }
         Ok(())
@@ -289,12 +357,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Begins the run, after the journal was replayed: takes the next epoch, whose frame comes out
     /// of the journal first.
     pub fn start(&mut self, now: Now) {
+        assert!(self.ledger.is_init(), "a tracker is initialised before it is started");
         assert!(!self.started, "a tracker is started once");
         self.ledger.normalise_all();
-        // Where nothing is stored the time stands in for the epochs that may have been used.
+        let is_whole = self.has_header && !self.is_damaged;
+        // Where nothing is stored, or something was lost, the time stands in for the epochs that
+        // may have been used.
         let floor = match self.ledger.epoch() {
-            0 => u32::try_from(now.unix_s).unwrap_or(u32::MAX).min(u32::MAX / 2),
-            _ => 0,
+            epoch if epoch > 0 && is_whole => 0,
+            _ => u32::try_from(now.unix_s).unwrap_or(u32::MAX).min(u32::MAX / 2),
         };
         self.ledger.begin_epoch(floor);
         // What the journal holds is neither written nor reported nor published again.
@@ -304,7 +375,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.last_ms = now.mono_ms;
         self.next_repair_ms = now.mono_ms + self.random.jittered(self.repair_interval_ms());
         self.next_own_renewal_ms = now.mono_ms;
-        if let Some(authority) = &mut self.authority {
+        if self.authority.is_configured() && !is_whole {
+            self.authority.begin_recovery();
+            // Whatever becomes of the damage, a later start sees that this did not end.
+            self.header_written = false;
+            self.header_last = true;
+            self.ledger.withhold();
+            self.notify(Event::Recovering);
+        }
+        if let Some(authority) = self.authority.acting() {
             authority.resume(&self.ledger, now);
         }
         self.refresh_in_touch(now);
@@ -312,9 +391,34 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.started = true;
     }
 
+    /// Notes, before the start, that a part of this node's journal could not be read. An authority
+    /// may have forgotten what it said then, as it has where the journal does not even begin with
+    /// its [header](Frame::Header): it [recovers](Event::Recovering) first.
+    pub fn note_damage(&mut self) {
+        assert!(!self.started, "a journal is replayed before the start");
+        self.is_damaged = true;
+    }
+
+    /// Ends the recovery of an authority whose operator vouches that it never said anything that
+    /// it does not hold. It ends by itself once this roll equals that of another replica, which
+    /// holds what this authority said.
+    pub fn end_recovery(&mut self, now: Now) {
+        if !self.authority.is_recovering() {
+            return;
+        }
+        self.authority.end_recovery();
+        self.authority.resume(&self.ledger, now);
+        self.ledger.speak();
+        // What others gave back is theirs already.
+        let head = self.ledger.roll.head();
+        self.publications = ChangeReader::from(head, head);
+        self.notify(Event::Recovered);
+        self.announce_again(now);
+    }
+
     /// Takes the recovered roll as known to the application: events tell what changes after.
     fn note_reported(&mut self, now: Now) {
-        let mut reader = ChangeReader::default();
+        let mut reader = ChangeReader::START;
         while let Some((index, entry)) = reader.peek(&self.ledger.roll) {
             let context = self.view_context(now);
             let seen = outputs::reported(entry.node(), &context);
@@ -326,8 +430,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.events = ChangeReader::from(head, head);
     }
 
+    /// Longer in large networks, where more others look as well.
     fn repair_interval_ms(&self) -> u64 {
-        REPAIR_INTERVALS * self.interval_ms
+        let more = self.ledger.roll.count() / NODES_PER_REPAIR_INTERVAL;
+        (REPAIR_INTERVALS + u64::try_from(more).unwrap_or(0)) * self.interval_ms
     }
 
     fn window_ms(&self) -> u64 {
@@ -348,6 +454,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 self.notify(Event::Equivocation { writer, subject });
             }
             Finding::Claimed => self.claim_identity(now),
+            // All of a message at once: see `take_statements`.
+            Finding::Remembered => {}
         }
     }
 
@@ -366,6 +474,24 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
     }
 
+    /// When a node that reported a duplicate of itself looks again whether it is what others see.
+    fn claim_due_ms(&self) -> Option<u64> {
+        (self.claims > CLAIMS_MAX).then(|| self.claims_since_ms.saturating_add(CLAIM_PAUSE_MS))
+    }
+
+    /// Speaks up again after the pause, where the roll still holds the other one's announcement:
+    /// that one may be long gone, and then nobody would send its words again.
+    fn claim_after_pause(&mut self, now: Now) {
+        if self.claim_due_ms().is_none_or(|due_ms| now.mono_ms < due_ms) {
+            return;
+        }
+        self.claims = 0;
+        let held = self.ledger.roll.get(self.ledger.own()).and_then(|node| node.announcement());
+        if held.is_some_and(|held| held.version() > self.ledger.announced()) {
+            self.claim_identity(now);
+        }
+    }
+
     /// The authorities in touch: those heard directly within one lease window, and those that home
     /// says it heard.
     fn refresh_in_touch(&mut self, now: Now) {
@@ -375,7 +501,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             .iter()
             .filter(|(_, heard_ms)| now.mono_ms.saturating_sub(*heard_ms) < window_ms)
             .map(|(hint, _)| *hint);
-        let own = self.authority.is_some().then(|| self.ledger.own_hint());
+        let own = self.authority.is_configured().then(|| self.ledger.own_hint());
         let mut in_touch: InTouch = heard.chain(own).collect();
         if self.home.heard_within(now, window_ms) {
             self.home.says_in_touch().iter().for_each(|hint| in_touch.insert(*hint));
@@ -392,7 +518,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         self.in_touch = in_touch;
         // Every node's presence may read differently now.
-        self.events = ChangeReader::default();
+        self.events = ChangeReader::START;
     }
 
     fn note_heard(&mut self, now: Now, peer: &PeerId) {

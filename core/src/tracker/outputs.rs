@@ -6,7 +6,7 @@ use crate::{
     event::Event,
     journal::{self, Frame, JOURNAL_FORMAT},
     key::{Signer, Verifier},
-    limits::{GOSSIP_SIZE_MAX, RESPONSE_SIZE_MAX},
+    limits::{GOSSIP_SIZE_MAX, REQUEST_SIZE_MAX},
     message::{self, Page, Renew, Request, SyncRequest},
     node_data::NodeData,
     peer_id::PeerId,
@@ -42,20 +42,13 @@ pub struct OutgoingRequest {
 }
 
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
-    /// Writes the next frame of the journal into `out`, checksum and delimiter included;
-    /// [`FRAME_SIZE_MAX`](crate::limits::FRAME_SIZE_MAX) bytes always suffice.
+    /// Writes the next frame of the journal into `out`, checksum and delimiter included.
+    /// [`FRAME_SIZE_MAX`](crate::limits::FRAME_SIZE_MAX) bytes always suffice; in fewer a frame may
+    /// find no room, which reads as if there were none, and waits.
     pub fn poll_journal(&mut self, out: &mut [u8]) -> Option<JournalFrame> {
-        if !self.header_written {
-            let peer_id = *self.ledger.own();
-            let network = self.ledger.network.clone();
-            let frame = Frame::Header {
-                format: JOURNAL_FORMAT,
-                peer_id: peer_id.as_bytes(),
-                network: network.as_str(),
-            };
-            let len = journal::encode(&frame, out).ok()?;
-            self.header_written = true;
-            return Some(self.frame(len, true));
+        let is_header_due = !self.header_written && !self.authority.is_recovering();
+        if is_header_due && !self.header_last {
+            return self.header_frame(out);
         }
         let epoch = self.ledger.epoch();
         if self.started && self.epoch_written != Some(epoch) {
@@ -75,7 +68,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             let statement = held.statement;
             let must_sync =
                 statement.kind() != Kind::Announcement && self.ledger.is_own(&statement);
-            (journal::encode(&Frame::Statement(statement.wire()), out), must_sync)
+            (journal::encode(&Frame::Statement(&statement.wire()), out), must_sync)
         });
         match next {
             Some((len, must_sync)) => {
@@ -85,10 +78,24 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
             None => {
                 self.journal = reader;
+                if is_header_due {
+                    return self.header_frame(out);
+                }
                 self.ledger.durability.drained(self.ledger.roll.head());
                 None
             }
         }
+    }
+
+    fn header_frame(&mut self, out: &mut [u8]) -> Option<JournalFrame> {
+        let frame = Frame::Header {
+            format: JOURNAL_FORMAT,
+            peer_id: self.ledger.own().as_bytes(),
+            network: self.ledger.network.as_str(),
+        };
+        let len = journal::encode(&frame, out).ok()?;
+        self.header_written = true;
+        Some(self.frame(len, true))
     }
 
     fn frame(&mut self, len: usize, must_sync: bool) -> JournalFrame {
@@ -102,35 +109,40 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     }
 
     fn alive_due(&self) -> Option<u64> {
-        let alive = self.authority.as_ref()?.alive_unix();
+        let alive = self.authority.alive_unix();
         (self.started && alive.saturating_sub(self.alive_written) >= ALIVE_SECONDS).then_some(alive)
     }
 
     /// Writes a whole compacted journal to `out`; says its size in bytes. Frames given out before
-    /// it are in it, those given out after it belong behind it.
+    /// it are in it, those given out after it belong behind it. While an authority recovers, its
+    /// journal has no header.
     pub fn snapshot<W: embedded_io::Write>(&self, out: &mut W) -> Result<u64, W::Error> {
         let header = Frame::Header {
             format: JOURNAL_FORMAT,
             peer_id: self.ledger.own().as_bytes(),
             network: self.ledger.network.as_str(),
         };
-        let mut size = journal::write(&header, out)?;
+        let mut size = 0;
+        if !self.authority.is_recovering() {
+            size += journal::write(&header, out)?;
+        }
         size += journal::write(&Frame::Epoch(self.ledger.epoch()), out)?;
-        if let Some(authority) = &self.authority {
-            size += journal::write(&Frame::Alive(authority.alive_unix()), out)?;
+        if self.authority.is_configured() {
+            size += journal::write(&Frame::Alive(self.authority.alive_unix()), out)?;
         }
         for node in self.ledger.roll.iter() {
             for held in node.statements() {
-                size += journal::write(&Frame::Statement(held.statement.wire()), out)?;
+                size += journal::write(&Frame::Statement(&held.statement.wire()), out)?;
             }
         }
         Ok(size)
     }
 
     /// Writes the next gossip message into `out`: own statements that are durable, each presence
-    /// with the announcement that it vouches for.
+    /// with the announcement that it vouches for. [`GOSSIP_SIZE_MAX`] bytes always suffice; in
+    /// fewer a message may find no room, which reads as if there were none, and waits.
     pub fn poll_publication(&mut self, out: &mut [u8]) -> Option<usize> {
-        if !self.ledger.durability.epoch_durable() {
+        if !self.ledger.durability.epoch_durable() || self.ledger.withholds() {
             return None;
         }
         let visible = self.ledger.durability.visible(self.ledger.roll.head());
@@ -148,15 +160,18 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             if !self.ledger.is_own(&statement) {
                 continue;
             }
-            let mut fits = page.push(statement.wire());
+            let mut fits = page.push(&statement.wire());
             if statement.kind() == Kind::Presence
                 && let Some(announcement) = entry.node().announcement()
             {
                 let is_own = entry.node().subject() == self.ledger.own();
-                fits &= is_own || page.push(announcement.wire());
+                fits &= is_own || page.push(&announcement.wire());
             }
             if !fits {
-                debug_assert!(before.1 > 0, "a presence and an announcement fit one message");
+                debug_assert!(
+                    before.1 > 0 || bound < GOSSIP_SIZE_MAX,
+                    "a presence and an announcement fit one message"
+                );
                 reader = before.0;
                 page.truncate(before.1);
                 break;
@@ -174,13 +189,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Writes the next request into `out`. Its answer comes back by
     /// [`NodeEventTracker::handle_response`] or
     /// [`NodeEventTracker::handle_request_failed`].
+    ///
+    /// [`REQUEST_SIZE_MAX`] bytes always suffice; more are used where the peer takes more. In fewer
+    /// a request may find no room, which reads as if there were none, and waits.
     pub fn poll_request(&mut self, now: Now, out: &mut [u8]) -> Option<OutgoingRequest> {
         if !self.ledger.durability.epoch_durable() {
             return None;
         }
-        let hello_due = self.peers.next_due(now.mono_ms).is_some();
-        if !hello_due {
-            return None;
+        if self.peers.next_due(now.mono_ms).is_none() {
+            return self.poll_step(now, out);
         }
         let hello = self.hello();
         let home = self.home_target();
@@ -193,19 +210,19 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             .and_then(|signed| signed.read())
             .is_some_and(|said| said.intent == Intent::LEAVING);
         let renews = home == Some(to) && announcement.is_some() && !leaving;
-        let statements = match announcement {
-            Some(signed) if peer.acknowledged < announced => signed.wire(),
-            _ => &[],
-        };
+        let statements = announcement
+            .filter(|_| peer.acknowledged < announced && !self.ledger.withholds())
+            .map(|signed| signed.wire())
+            .unwrap_or_default();
         let fields = SyncRequest {
             hello,
             cursor: peer.cursor,
-            size_max: u32::try_from(RESPONSE_SIZE_MAX).unwrap_or(u32::MAX),
-            renew: renews.then_some(Renew { session, announced }),
+            renew: renews.then_some(Renew { session }),
             observations: None,
-            statements,
+            statements: &statements,
         };
-        let len = message::encode(&Request::Sync(fields), out)?;
+        let bound = out.len().min(REQUEST_SIZE_MAX);
+        let len = message::encode(&Request::Sync(fields), &mut out[..bound])?;
         peer.asked_ms = Some(now.mono_ms);
         peer.pushed = announced;
         self.ledger.counters.requests_sent += 1;
@@ -220,6 +237,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         if core::mem::take(&mut self.compaction_due) {
             return Some(Event::CompactionDue);
+        }
+        if self.ledger.is_partial() && !self.told_partial {
+            self.told_partial = true;
+            return Some(Event::BecamePartial);
         }
         let home = self.home.current();
         if home != self.told_home {
@@ -251,7 +272,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// When [`NodeEventTracker::handle_timeout`] is to be called, in monotonic milliseconds.
     pub fn poll_timeout(&self) -> Option<u64> {
         let window_ms = self.window_ms();
-        let authority = self.authority.as_ref().map(|_| self.next_own_renewal_ms);
         let out_of_touch = self
             .heard
             .iter()
@@ -260,11 +280,13 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             .filter(|lapse_ms| *lapse_ms > self.last_ms);
         [
             self.peers.next_deadline_ms(self.ledger.durability.epoch_durable(), self.answer_ms()),
-            self.authority.as_ref().and_then(|authority| authority.next_lapse_ms()),
-            authority,
+            self.authority.next_lapse_ms(),
+            self.authority.acts().then_some(self.next_own_renewal_ms),
             self.home.deadline_ms(self.home_patience_ms()),
             self.ledger.pool.next_expiry_ms(),
             Some(self.next_repair_ms),
+            self.next_step_ms(),
+            self.claim_due_ms(),
         ]
         .into_iter()
         .flatten()

@@ -31,6 +31,10 @@ pub struct Status {
     pub role: Role,
     /// The authority that it renews its lease with; itself for an authority.
     pub home: Option<PeerId>,
+    /// It is an authority that signs nothing until it has back what it said before.
+    pub recovering: bool,
+    /// It does not hold every node.
+    pub partial: bool,
     /// It has no home, so nobody vouches that it is here.
     pub degraded: bool,
     /// Nodes that belong to the network.
@@ -83,7 +87,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// The authority part, if this node is one.
     pub fn authority(&self) -> Option<&CentralAuthority<S>> {
-        self.authority.as_ref()
+        self.authority.is_configured().then_some(&self.authority)
     }
 
     /// One node, those that wait to be admitted included.
@@ -115,13 +119,13 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// The state in figures. Looks at every node.
     pub fn status(&self, now: Now) -> Status {
         let own = self.ledger.own();
-        let home = match self.authority {
-            Some(_) => Some(*own),
-            None => self.home.current(),
-        };
+        let is_authority = self.authority.is_configured();
+        let home = if is_authority { Some(*own) } else { self.home.current() };
         let mut status = Status {
-            role: if self.authority.is_some() { Role::Authority } else { Role::Member },
+            role: if is_authority { Role::Authority } else { Role::Member },
             home,
+            recovering: self.authority.is_recovering(),
+            partial: self.ledger.is_partial(),
             degraded: home.is_none(),
             admitted: 0,
             online: 0,
@@ -132,10 +136,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             banned: 0,
             root: self.root(),
             roll_bytes: self.ledger.roll.size(),
-            leases: self
-                .authority
-                .as_ref()
-                .map_or(0, |authority| u32::try_from(authority.lease_count()).unwrap_or(u32::MAX)),
+            leases: u32::try_from(self.authority.lease_count()).unwrap_or(u32::MAX),
         };
         for view in self.nodes(now) {
             match view.standing {

@@ -5,17 +5,20 @@ use crate::{
     authorities::InTouch,
     key::{Signer, Verifier},
     limits::RESPONSE_SIZE_MAX,
-    message::{self, Cursor, Flags, Hello, LeaseAnswer, Page, Response, SyncRequest, SyncResponse},
+    message::{
+        self, Cursor, Flags, HEADER_SIZE_MAX, Hello, LeaseAnswer, Page, Response, SyncRequest,
+        SyncResponse,
+    },
     peer_id::PeerId,
-    peers::{NEVER, PATIENCE_MIN},
+    peers::{NEVER, Peer},
     roll::ChangeReader,
     storage::Storage,
     time::Now,
     version::Version,
 };
 
-/// Bytes of a response that its statements do not take.
-const RESPONSE_HEADER_MAX: usize = 256;
+/// After how many complete answers with unequal roots it is found out what differs.
+const MISMATCHES_MAX: u8 = 2;
 
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Writes the answer to `from`'s request: what it does not hold yet, as far as it fits.
@@ -29,27 +32,34 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let hello = self.hello();
         let head = self.ledger.roll.head();
         let visible = self.ledger.durability.visible(head);
-        let equal = hello.root == request.hello.root && hello.count == request.hello.count;
+        let partial = hello.flags.with(request.hello.flags).contains(Flags::PARTIAL);
+        let equal =
+            !partial && hello.root == request.hello.root && hello.count == request.hello.count;
         let known_run = request.cursor.incarnation == self.incarnation
             && request.cursor.after <= head
             && request.cursor.since <= request.cursor.after;
-        let mut reader = match (equal && visible == head, known_run) {
-            (true, _) => ChangeReader::from(head, head),
-            (false, true) => ChangeReader::from(request.cursor.since, request.cursor.after),
-            (false, false) => ChangeReader::default(),
+        // Who holds about as much finds out what differs by a walk, and reads on from here.
+        let jumps = self.reconciles()
+            && self.is_comparable(&request.hello)
+            && request.hello.flags.contains(Flags::RECONCILES)
+            && request.hello.count.saturating_mul(2) >= hello.count;
+        let mut reader = match (equal && visible == head, known_run, jumps) {
+            (true, _, _) => ChangeReader::from(head, head),
+            (false, true, _) => ChangeReader::from(request.cursor.since, request.cursor.after),
+            (false, false, true) => ChangeReader::from(visible, visible),
+            (false, false, false) => ChangeReader::START,
         };
-        let room = response
-            .len()
-            .min(RESPONSE_SIZE_MAX)
-            .saturating_sub(RESPONSE_HEADER_MAX)
-            .min(usize::try_from(request.size_max).unwrap_or(usize::MAX));
-        let mut bytes = [0u8; RESPONSE_SIZE_MAX - RESPONSE_HEADER_MAX];
-        let mut page = Page::new(&mut bytes[..room]);
-        self.fill_page(&mut reader, visible, &mut page);
+        let size_max = self.peers.get(from).map_or(RESPONSE_SIZE_MAX, Peer::size_max);
+        let bound = response.len().min(size_max);
+        let mut page = Page::new(response.get_mut(HEADER_SIZE_MAX..bound)?);
+        // Who had nothing but what an authority has left would be taken for one who has it all.
+        if !self.authority.is_recovering() {
+            self.fill_page(&mut reader, visible, &mut page);
+        }
         let acknowledged =
             self.ledger.announcement_of(from).map_or(Version::ZERO, |held| held.version());
-        let statements = page.used();
-        let response_fields = Response::Sync(SyncResponse {
+        let statements_size = page.used();
+        let head = Response::Sync(SyncResponse {
             hello,
             cursor: Cursor {
                 incarnation: self.incarnation,
@@ -57,12 +67,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 after: reader.after(),
             },
             lease,
-            lease_ms: u32::try_from(self.window_ms()).unwrap_or(u32::MAX),
             acknowledged,
             observed: 0,
-            statements: &bytes[..statements],
+            statements: &[],
         });
-        message::encode(&response_fields, response)
+        message::encode_around(&head, statements_size, response)
     }
 
     /// Fills `page` with what `reader` wants, whole nodes at a time, up to the change `visible`.
@@ -77,7 +86,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
             let start = page.used();
             for held in entry.node().statements().filter(|held| reader.wants(held)) {
-                if !page.push(held.statement.wire()) {
+                if !page.push(&held.statement.wire()) {
                     page.truncate(start);
                     return;
                 }
@@ -91,46 +100,60 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let complete = response.cursor.since == response.cursor.after;
         let announced = self.ledger.announced();
         self.ledger.roll.refresh_root();
-        let equal = response.hello.root == self.ledger.roll.root();
-        let Some(peer) = self.peers.get_mut(from) else { return };
-        let read_on = peer.cursor.incarnation != response.cursor.incarnation
-            || peer.cursor.after < response.cursor.after;
-        peer.cursor = response.cursor;
-        peer.acknowledged = response.acknowledged;
+        // The root of a replica that does not hold every node says nothing.
+        let partial = self.ledger.is_partial() || response.hello.flags.contains(Flags::PARTIAL);
+        let equal = !partial && response.hello.root == self.ledger.roll.root();
         if equal {
-            peer.mismatches = 0;
-            peer.patience = PATIENCE_MIN;
-        } else if complete {
+            self.note_equal(now, from, &response.hello);
+        }
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        let is_other_run = peer.cursor.incarnation != response.cursor.incarnation;
+        let read_on = is_other_run || peer.cursor.after < response.cursor.after;
+        let reread = core::mem::take(&mut peer.reread);
+        peer.cursor = if reread { Cursor::default() } else { response.cursor };
+        peer.acknowledged = response.acknowledged;
+        if !equal && complete && peer.reconciles {
             peer.mismatches = peer.mismatches.saturating_add(1);
-            if peer.mismatches >= peer.patience {
-                peer.mismatches = 0;
-                peer.patience = peer.patience.saturating_mul(2);
-                peer.cursor = Cursor::default();
-                self.ledger.counters.full_transfers += 1;
+            // What differs is neither on its way nor going to be: it was changed before.
+            let jumped = is_other_run && response.statements.is_empty();
+            if jumped || peer.mismatches >= MISMATCHES_MAX {
+                self.begin_walk(now, from, response.hello.root);
             }
         }
-        let more = !complete && read_on;
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        let more = reread || (!complete && read_on);
         // What was announced since this was asked is sent at once; what was sent and not taken in
         // is sent again in its turn.
         let unsent = response.lease == LeaseAnswer::GRANTED && peer.pushed < announced;
         self.schedule_after(now, from, more || unsent);
     }
 
+    /// Whether a replica with the same root as this one can tell what this authority said before it
+    /// lost its journal: one of the network, since anybody can say that it holds the same.
+    pub(super) fn is_whole(&self, from: &PeerId, hello: &Hello) -> bool {
+        let may_lack = [Flags::RECOVERING, Flags::PARTIAL];
+        hello.authorities == self.ledger.authorities.set_hash()
+            && !may_lack.iter().any(|flag| hello.flags.contains(*flag))
+            && self.ledger.holds_own()
+            && (self.ledger.authorities.contains_peer(from) || self.ledger.standing(from).admits())
+    }
+
     /// Notes what became of the renewal that went along.
     pub(super) fn note_lease(&mut self, now: Now, from: &PeerId, response: &SyncResponse<'_>) {
-        if self.authority.is_some() || !self.ledger.authorities.contains_peer(from) {
+        if self.authority.is_configured() || !self.ledger.authorities.contains_peer(from) {
             return;
         }
         match response.lease {
+            // Two may be asked while one of them is slow. Whoever took both would announce itself to
+            // one after the other, each time in the name of the answer before.
+            LeaseAnswer::GRANTED if self.has_other_home(from) => {}
             LeaseAnswer::GRANTED => {
                 let authorities = &self.ledger.authorities;
-                let in_touch: InTouch = response
-                    .hello
-                    .in_touch
-                    .iter()
-                    .copied()
-                    .filter(|hint| authorities.contains(*hint))
-                    .collect();
+                let in_touch = if response.hello.authorities == authorities.set_hash() {
+                    authorities.of_bits(response.hello.in_touch)
+                } else {
+                    InTouch::NONE
+                };
                 self.home.answered(now, *from, in_touch);
                 let announced_home = self
                     .ledger
@@ -151,6 +174,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
     }
 
+    /// Whether this node is at home with another authority than `peer`, and connected with it.
+    fn has_other_home(&self, peer: &PeerId) -> bool {
+        let home = self.home.current();
+        home.is_some_and(|home| home != *peer && self.peers.is_connected(&home))
+    }
+
     /// The request to `to` came to nothing.
     pub(super) fn fail_request(&mut self, now: Now, to: &PeerId) {
         let home = self.home_target();
@@ -161,6 +190,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         // What was sent along did not arrive.
         peer.pushed = Version::ZERO;
         self.ledger.counters.requests_failed += 1;
+        if core::mem::take(&mut peer.is_walk_asked) && self.walks_with(to) {
+            self.give_walk_up(now);
+        }
         self.schedule_after(now, to, false);
         // A lease outlives several losses if home is asked again soon.
         if home == Some(*to) {
@@ -168,11 +200,18 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
     }
 
-    /// Lets one of the connected peers be asked now, so that partitions heal past the authorities.
-    pub(super) fn ask_random_peer(&mut self, now: Now) {
+    /// Lets one of the connected peers be asked now, so that partitions heal past the authorities:
+    /// any of them, and every other time the one longest not known to hold the same.
+    pub(super) fn ask_some_peer(&mut self, now: Now) {
+        self.repairs_oldest = !self.repairs_oldest;
         let count = u64::try_from(self.peers.count()).unwrap_or(u64::MAX);
         let chosen = usize::try_from(self.random.below(count)).unwrap_or(0);
-        if let Some(peer) = self.peers.iter_mut().nth(chosen) {
+        let peer = if self.repairs_oldest {
+            self.peers.iter_mut().min_by_key(|peer| peer.equal_ms)
+        } else {
+            self.peers.iter_mut().nth(chosen)
+        };
+        if let Some(peer) = peer {
             peer.next_sync_ms = peer.next_sync_ms.min(now.mono_ms);
         }
     }
@@ -188,7 +227,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// The authority that this node renews with, or asks for a lease.
     pub(super) fn home_target(&self) -> Option<PeerId> {
-        if self.authority.is_some() {
+        if self.authority.is_configured() {
             return None;
         }
         self.home.target(&self.ledger.authorities, |peer| self.peers.is_connected(peer))
@@ -208,14 +247,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub(super) fn schedule_after(&mut self, now: Now, peer: &PeerId, at_once: bool) {
         let is_home = self.home_target() == Some(*peer);
         let among_authorities =
-            self.authority.is_some() && self.ledger.authorities.contains_peer(peer);
+            self.authority.is_configured() && self.ledger.authorities.contains_peer(peer);
         let wait_ms = if at_once {
             0
-        } else if is_home || among_authorities {
+        } else if is_home || among_authorities || self.authority.is_recovering() {
             self.random.jittered(self.interval_ms)
         } else if self.ledger.authorities.contains_peer(peer) {
             // Another authority than home: now and then, so that what home cannot pass on arrives.
             self.random.jittered(REPAIR_INTERVALS * self.interval_ms)
+        } else if self.peers.get(peer).is_some_and(|peer| peer.mismatches == 1) {
+            // To tell what is on its way from what is missing.
+            self.random.jittered(self.interval_ms)
         } else {
             NEVER - now.mono_ms
         };
@@ -224,29 +266,53 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
     }
 
+    /// Notes what `from` says of itself.
+    pub(super) fn note_hello(&mut self, from: &PeerId, hello: &Hello) {
+        let is_comparable = self.is_comparable(hello);
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.note_hello(hello, is_comparable);
+        }
+    }
+
     /// What this replica says of itself.
     pub(super) fn hello(&mut self) -> Hello {
         self.ledger.roll.refresh_root();
-        let flags = match self.authority {
-            Some(_) => Flags::AUTHORITY,
-            None => Flags::default(),
-        };
+        let mut flags = Flags::default();
+        if self.authority.is_configured() {
+            flags = flags.with(Flags::AUTHORITY);
+        }
+        if self.authority.is_recovering() {
+            flags = flags.with(Flags::RECOVERING);
+        }
+        if self.ledger.is_partial() {
+            flags = flags.with(Flags::PARTIAL);
+        }
+        if self.reconciles() {
+            flags = flags.with(Flags::RECONCILES);
+        }
         let direct = self
             .heard
             .iter()
             .filter(|(_, heard_ms)| self.last_ms.saturating_sub(*heard_ms) < self.window_ms())
             .map(|(hint, _)| *hint);
-        let own = self.authority.is_some().then(|| self.ledger.own_hint());
+        let own = self.authority.is_configured().then(|| self.ledger.own_hint());
         Hello {
             count: u32::try_from(self.ledger.roll.count()).unwrap_or(u32::MAX),
             root: self.ledger.roll.root(),
             authorities: self.ledger.authorities.set_hash(),
             flags,
-            in_touch: match self.authority {
-                Some(_) => direct.chain(own).collect::<InTouch>().into_vec(),
-                // Only what a home says of authorities counts.
-                None => heapless::Vec::new(),
+            // Only what a home says of authorities counts.
+            in_touch: if self.authority.is_configured() {
+                self.ledger.authorities.in_touch_bits(&direct.chain(own).collect())
+            } else {
+                0
             },
+            size_max: self.message_size_max,
         }
+    }
+
+    /// The largest message that this replica takes.
+    pub(super) fn message_size_max(&self) -> usize {
+        usize::try_from(self.message_size_max).unwrap_or(usize::MAX)
     }
 }

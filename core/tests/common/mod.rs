@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use rollbook_core::{
     AnnouncementFields, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
-    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signer, Verdict,
-    journal::{Next, Reader},
+    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signer, Standing, Verdict,
+    journal::{self, Frame, JOURNAL_FORMAT, Next, Reader},
     storage::Storage,
 };
 
@@ -38,8 +38,37 @@ pub(crate) fn on_a_large_stack(test: impl FnOnce() + Send + 'static) {
 
 type Tracker<S> = NodeEventTracker<S, Keypair>;
 
+/// The journal of an identity that was just made.
+pub(crate) fn header(config: &Config, peer_id: &PeerId) -> Vec<u8> {
+    let mut journal = Vec::new();
+    let network = config.network.as_str();
+    let frame = Frame::Header { format: JOURNAL_FORMAT, peer_id: peer_id.as_bytes(), network };
+    journal::write(&frame, &mut journal).expect("a vector takes all");
+    journal
+}
+
+/// A tracker that is not started yet.
+pub(crate) fn tracker<S: Storage>(
+    config: &Config,
+    keys: &Keypair,
+    seed: [u8; 32],
+) -> Box<Tracker<S>> {
+    let mut tracker = Box::new(Tracker::new());
+    tracker.init(config.clone(), keys.clone(), seed).expect("a valid configuration");
+    tracker
+}
+
+/// Takes back what an identity that was just made has in its journal.
+pub(crate) fn recover_header<S: Storage>(tracker: &mut Tracker<S>, config: &Config) {
+    let peer_id = *tracker.peer_id();
+    let network = config.network.as_str();
+    let frame = Frame::Header { format: JOURNAL_FORMAT, peer_id: peer_id.as_bytes(), network };
+    tracker.recover(&frame).expect("own header");
+}
+
 struct Node<S: Storage> {
     keys: Keypair,
+    config: Config,
     tracker: Option<Box<Tracker<S>>>,
     journal: Vec<u8>,
     starts: u8,
@@ -55,6 +84,7 @@ pub(crate) struct Cluster<S: Storage> {
     connections: BTreeSet<(usize, usize)>,
     ms: u64,
     gossip: Vec<Vec<u8>>,
+    loses_gossip: bool,
     exchanges: Vec<Vec<u8>>,
     largest: (usize, usize),
 }
@@ -84,6 +114,7 @@ impl<S: Storage> Cluster<S> {
             connections: BTreeSet::new(),
             ms: 0,
             gossip: Vec::new(),
+            loses_gossip: false,
             exchanges: Vec::new(),
             largest: (0, 0),
         };
@@ -97,6 +128,7 @@ impl<S: Storage> Cluster<S> {
     fn add(&mut self, keys: Keypair) -> usize {
         self.nodes.push(Node {
             keys,
+            config: self.config.clone(),
             tracker: None,
             journal: Vec::new(),
             starts: 0,
@@ -125,8 +157,10 @@ impl<S: Storage> Cluster<S> {
         place.starts += 1;
         let mut seed = [place.starts; 32];
         seed[0] = u8::try_from(node).expect("a small cluster");
-        let tracker = Tracker::new(self.config.clone(), place.keys.clone(), seed);
-        let mut tracker = Box::new(tracker.expect("a valid configuration"));
+        if place.starts == 1 {
+            place.journal = header(&place.config, &place.keys.peer_id());
+        }
+        let mut tracker = tracker(&place.config, &place.keys, seed);
         let mut reader = Reader::new(&place.journal[..]);
         loop {
             match reader.next_frame().expect("a slice does not fail") {
@@ -190,6 +224,11 @@ impl<S: Storage> Cluster<S> {
         &self.gossip
     }
 
+    /// Lets no gossip arrive from now on.
+    pub(crate) fn lose_gossip(&mut self) {
+        self.loses_gossip = true;
+    }
+
     /// All requests and responses so far.
     pub(crate) fn exchange_log(&self) -> &[Vec<u8>] {
         &self.exchanges
@@ -240,6 +279,47 @@ impl<S: Storage> Cluster<S> {
         self.start(node);
         self.connect_all();
         self.settle();
+    }
+
+    /// Starts `node` anew, with nothing on its disk and another configuration.
+    pub(crate) fn reconfigure(&mut self, node: usize, change: impl FnOnce(&mut Config)) {
+        self.stop(node);
+        self.lose_disk(node);
+        let place = &mut self.nodes[node];
+        change(&mut place.config);
+        place.journal = header(&place.config, &place.keys.peer_id());
+        self.restart(node);
+    }
+
+    /// Empties the disk of `node`, its key aside.
+    pub(crate) fn lose_disk(&mut self, node: usize) {
+        self.nodes[node].journal.clear();
+    }
+
+    /// Puts another journal in place of that of `node`.
+    pub(crate) fn set_journal(&mut self, node: usize, journal: &[u8]) {
+        self.nodes[node].journal = journal.to_vec();
+    }
+
+    /// Starts `node` connected to nobody.
+    pub(crate) fn restart_alone(&mut self, node: usize) {
+        self.start(node);
+        self.settle();
+    }
+
+    /// Runs until every running node says that `node` is banned.
+    pub(crate) fn run_until_banned_everywhere(&mut self, node: usize) {
+        for _ in 0..20 {
+            self.run(INTERVAL_MS);
+            let running = |other: &usize| self.nodes[*other].tracker.is_some() && *other != node;
+            let mut others = (0..self.nodes.len()).filter(running);
+            if others.all(|other| {
+                self.view(other, node).is_some_and(|view| view.standing == Standing::BANNED)
+            }) {
+                return;
+            }
+        }
+        panic!("not banned everywhere after 20 intervals");
     }
 
     pub(crate) fn crash_and_restart(&mut self, node: usize) {
@@ -377,7 +457,9 @@ impl<S: Storage> Cluster<S> {
         drained |= !messages.is_empty() || !requests.is_empty();
         for message in messages {
             self.gossip.push(message.clone());
-            self.flood(node, &message, &mut BTreeSet::from([node]));
+            if !self.loses_gossip {
+                self.flood(node, &message, &mut BTreeSet::from([node]));
+            }
         }
         for (to, request) in requests {
             self.exchange(node, &to, &request);
@@ -387,13 +469,13 @@ impl<S: Storage> Cluster<S> {
 
     /// Passes a message on along connections, as far as it is accepted.
     fn flood(&mut self, from: usize, message: &[u8], reached: &mut BTreeSet<usize>) {
-        let now = self.now();
+        let (now, passed_on_by) = (self.now(), self.peer(from));
         for to in 0..self.nodes.len() {
             let connected = self.connections.contains(&(from.min(to), from.max(to)));
             if !connected || !reached.insert(to) {
                 continue;
             }
-            let verdict = self.tracker(to).handle_gossip(now, message);
+            let verdict = self.tracker(to).handle_gossip(now, &passed_on_by, message);
             assert_ne!(verdict, Verdict::Reject, "honest gossip is never rejected");
             if verdict == Verdict::Accept {
                 self.flood(to, message, reached);
