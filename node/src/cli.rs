@@ -33,7 +33,8 @@ Examples:
   rollbook start --authority /ip4/192.0.2.7/tcp/7655/p2p/12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d
   rollbook start --listen /ip4/127.0.0.1/tcp/0 --http 127.0.0.1:0 --data-dir ./second
   rollbook start --admission manual --grant-name indexer --grant-name archive
-  rollbook start --config node.toml";
+  rollbook start --config node.toml
+  rollbook start --fresh";
 
 const NODES_EXAMPLES: &str = "\
 Examples:
@@ -158,6 +159,10 @@ pub(crate) struct StartArgs {
     /// Most connections at a time; an authority needs one for each member [default: 1024]
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_connections: Option<String>,
+    /// Vouch for an authority that lost its journal: nothing that it signed is left anywhere, so it
+    /// need not wait until others gave it back
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) fresh: Option<String>,
     /// TOML file with any of these settings; ROLLBOOK_CONFIG names one too
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -180,6 +185,7 @@ impl StartArgs {
         layer.flag("admission", self.admission);
         layer.flag("grant-name", self.grant_name);
         layer.flag("max-connections", self.max_connections);
+        layer.flag("fresh", self.fresh);
         (layer, self.config)
     }
 }
@@ -390,6 +396,20 @@ mod tests {
         for key in KEYS {
             let row = format!("| `{0}`, `--{0}` | `{1}` |", key.name, key.variable());
             assert!(page.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
+    fn fresh_needs_no_value() {
+        for (line, expected) in [
+            (&["rollbook", "start", "--fresh", "--network", "n"][..], Some("true")),
+            (&["rollbook", "start", "--fresh=false"], Some("false")),
+            (&["rollbook", "start"], None),
+        ] {
+            let Command::Start(args) = Cli::try_parse_from(line).expect("parsed").command else {
+                panic!("start was parsed as another command");
+            };
+            assert_eq!(args.fresh.as_deref(), expected);
         }
     }
 

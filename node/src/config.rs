@@ -31,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) admission: Admission,
     pub(crate) grant_names: Vec<String>,
     pub(crate) max_connections: Option<u32>,
+    pub(crate) fresh: bool,
 }
 
 impl Config {
@@ -66,6 +67,7 @@ impl Config {
             admission: layers.one("admission", admission)?.unwrap_or_default(),
             grant_names: layers.many("grant-name", text)?.unwrap_or_default(),
             max_connections: layers.one("max-connections", count)?,
+            fresh: layers.one("fresh", switch)?.unwrap_or(false),
         })
     }
 
@@ -78,7 +80,8 @@ impl Config {
             .external_addresses(self.external_addresses.clone())
             .capabilities(self.capabilities.clone())
             .admission(self.admission)
-            .grant_names(self.grant_names.clone());
+            .grant_names(self.grant_names.clone())
+            .fresh(self.fresh);
         if let Some(listen) = &self.listen {
             builder = builder.listen(listen.clone());
         }
@@ -159,6 +162,10 @@ fn admission(text: &str) -> Result<Admission, String> {
     text.parse().map_err(|_unknown| format!("{text:?} is neither open nor manual"))
 }
 
+fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_invalid| format!("{text:?} is neither true nor false"))
+}
+
 fn count(text: &str) -> Result<u32, String> {
     text.parse::<std::num::NonZeroU32>()
         .map(u32::from)
@@ -206,7 +213,7 @@ mod tests {
              listen = [\"/ip4/127.0.0.1/tcp/0\"]\nexternal-address = \"/ip4/192.0.2.8/tcp/1\"\n\
              http = \"[::1]:0\"\ncapability = [\"storage\"]\nagent = \"x/1\"\n\
              sync-interval = \"500ms\"\nkey-type = \"secp256k1\"\nadmission = \"manual\"\n\
-             grant-name = [\"indexer\"]\nmax-connections = 64\n"
+             grant-name = [\"indexer\"]\nmax-connections = 64\nfresh = true\n"
         );
         std::fs::write(&path, file).expect("written");
         let config = Config::load(Layer::default(), Some(&path), |_| None).expect("loaded");
@@ -223,6 +230,7 @@ mod tests {
         assert_eq!(config.admission, Admission::Manual);
         assert_eq!(config.grant_names, ["indexer"]);
         assert_eq!(config.max_connections, Some(64));
+        assert!(config.fresh);
     }
 
     #[test]
@@ -258,6 +266,7 @@ mod tests {
         refusal("sync-interval", "10");
         refusal("key-type", "rsa");
         refusal("admission", "closed");
+        refusal("fresh", "maybe");
         refusal("max-connections", "0");
         refusal("max-connections", "many");
         refusal("data-dir", " ");

@@ -20,15 +20,21 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// Whether it may be given several times.
     pub(crate) list: bool,
+    /// Whether it is true or false.
+    switch: bool,
 }
 
 impl Key {
     const fn one(name: &'static str) -> Self {
-        Self { name, list: false }
+        Self { name, list: false, switch: false }
     }
 
     const fn list(name: &'static str) -> Self {
-        Self { name, list: true }
+        Self { name, list: true, switch: false }
+    }
+
+    const fn switch(name: &'static str) -> Self {
+        Self { name, list: false, switch: true }
     }
 
     /// The environment variable of this key.
@@ -52,6 +58,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::one("admission"),
     Key::list("grant-name"),
     Key::one("max-connections"),
+    Key::switch("fresh"),
 ];
 
 /// A text and where it was found.
@@ -196,6 +203,7 @@ fn texts_of(key: &Key, value: toml::Value) -> Result<Vec<String>> {
     match value {
         toml::Value::Array(values) if key.list => values.into_iter().map(text_of).collect(),
         toml::Value::Array(_) => bail!("takes one value, not a list"),
+        toml::Value::Boolean(switch) if key.switch => Ok(vec![switch.to_string()]),
         value => Ok(vec![text_of(value)?]),
     }
 }

@@ -7,7 +7,9 @@ use std::io;
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use libp2p::{StreamProtocol, request_response};
-use rollbook_core::limits::{REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX};
+
+/// Bytes of the largest message that this node takes, and says in its hellos that it takes.
+pub(crate) const MESSAGE_SIZE_MAX: u32 = 256 * 1024;
 
 /// Reads and writes whole messages of bounded size.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,14 +24,14 @@ impl request_response::Codec for SyncCodec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_bounded(io, REQUEST_SIZE_MAX).await
+        read_bounded(io).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_bounded(io, RESPONSE_SIZE_MAX).await
+        read_bounded(io).await
     }
 
     async fn write_request<T>(
@@ -57,14 +59,15 @@ impl request_response::Codec for SyncCodec {
     }
 }
 
-async fn read_bounded<T>(io: &mut T, size_max: usize) -> io::Result<Vec<u8>>
+async fn read_bounded<T>(io: &mut T) -> io::Result<Vec<u8>>
 where
     T: AsyncRead + Unpin + Send,
 {
     let mut bytes = Vec::new();
+    let size_max = u64::from(MESSAGE_SIZE_MAX);
     // One byte more than allowed, to tell a message that is too long from one that just fits.
-    io.take(size_max as u64 + 1).read_to_end(&mut bytes).await?;
-    if bytes.len() > size_max {
+    io.take(size_max + 1).read_to_end(&mut bytes).await?;
+    if bytes.len() as u64 > size_max {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the message is too long"));
     }
     Ok(bytes)
@@ -77,26 +80,27 @@ mod tests {
 
     use super::*;
 
+    const SIZE_MAX: usize = MESSAGE_SIZE_MAX as usize;
     const PROTOCOL: StreamProtocol = StreamProtocol::new("/test");
 
     #[test]
     fn messages_up_to_the_bound_are_read() {
-        for size in [0, 1, REQUEST_SIZE_MAX] {
+        for size in [0, 1, SIZE_MAX] {
             let mut io = Cursor::new(vec![7; size]);
             let request = block_on(SyncCodec.read_request(&PROTOCOL, &mut io));
             assert_eq!(request.expect("it is within the bound"), vec![7; size]);
         }
-        let mut io = Cursor::new(vec![7; RESPONSE_SIZE_MAX]);
+        let mut io = Cursor::new(vec![7; SIZE_MAX]);
         let response = block_on(SyncCodec.read_response(&PROTOCOL, &mut io));
-        assert_eq!(response.expect("it is within the bound").len(), RESPONSE_SIZE_MAX);
+        assert_eq!(response.expect("it is within the bound").len(), SIZE_MAX);
     }
 
     #[test]
     fn longer_messages_are_refused_and_not_read_to_their_end() {
-        let mut io = Cursor::new(vec![7; 10 * RESPONSE_SIZE_MAX]);
+        let mut io = Cursor::new(vec![7; 10 * SIZE_MAX]);
         let request = block_on(SyncCodec.read_request(&PROTOCOL, &mut io));
         assert_eq!(request.map_err(|error| error.kind()), Err(io::ErrorKind::InvalidData));
-        assert_eq!(io.position(), REQUEST_SIZE_MAX as u64 + 1);
+        assert_eq!(io.position(), u64::from(MESSAGE_SIZE_MAX) + 1);
         let response = block_on(SyncCodec.read_response(&PROTOCOL, &mut io));
         assert_eq!(response.map_err(|error| error.kind()), Err(io::ErrorKind::InvalidData));
     }

@@ -254,7 +254,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::watch::EventKind;
+    use crate::{journal_file::ReplaceError, watch::EventKind};
 
     /// Accepts nothing until it is told to.
     struct Flaky(Arc<AtomicUsize>);
@@ -276,8 +276,8 @@ mod tests {
         fn sync(&mut self) -> io::Result<()> {
             Ok(())
         }
-        fn replace(&mut self, _: &[u8]) -> io::Result<()> {
-            self.answer()
+        fn replace(&mut self, _: &[u8]) -> Result<(), ReplaceError> {
+            self.answer().map_err(ReplaceError::Kept)
         }
         fn size(&self) -> u64 {
             0

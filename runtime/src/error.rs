@@ -134,8 +134,11 @@ pub enum CommandError {
     /// The roll is at its capacity. Nothing changed.
     #[error("the roll is full")]
     Full,
-    /// The authority is not ready to decide. Nothing changed.
-    #[error("this authority is recovering its statements and decides nothing yet")]
+    /// The authority lost its journal, or a part of it. Nothing changed.
+    #[error(
+        "this authority lost a part of its journal and decides nothing until others gave it \
+        back: `rollbook status` says what to do"
+    )]
     Recovering,
     /// What is to be announced is too long or too much. Nothing changed.
     #[error("cannot announce this: {0}")]

@@ -1,6 +1,4 @@
-//! The names of the files in a data directory, and what is done to directories.
-
-use std::{fs, io, path::Path};
+//! The names of the files in a data directory.
 
 /// The node's private key.
 pub(crate) const KEY: &str = "identity.key";
@@ -20,16 +18,3 @@ pub(crate) const HINTS: &str = "hints";
 pub(crate) const HINTS_NEW: &str = "hints.new";
 /// Held locked while a node runs.
 pub(crate) const LOCK: &str = "lock";
-
-/// Makes the names in a directory (new, renamed, removed files) durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    fs::File::open(dir)?.sync_all()
-}
-
-/// Removes a file that may be there.
-pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}

@@ -2,11 +2,12 @@
 //!
 //! Invariants:
 //! - a key that is there is never overwritten;
-//! - a new key and a new, empty journal are made together, the journal first: a key without a
-//!   journal is a node that lost its history.
+//! - a new key and the first frame of its journal are made together, and that frame is on disk
+//!   first: a key without it is a node that lost its history. A crash in between leaves a journal
+//!   of nobody, which the next identity's replaces.
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -16,7 +17,9 @@ use rollbook_core::{EthAddress, PeerId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    data_dir::{DataDir, OsDir},
     files,
+    journal_owner::{self, Owner},
     key_file::{self, io_error},
     lock::DirLock,
 };
@@ -63,7 +66,7 @@ pub struct UnknownKeyType;
 #[non_exhaustive]
 pub enum IdentityError {
     /// The file cannot be read or written.
-    #[error("identity key {}: {source}", path.display())]
+    #[error("identity in {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -111,6 +114,13 @@ pub enum IdentityError {
         found: PeerId,
         /// Whose key was to be taken over.
         wanted: PeerId,
+    },
+    /// There is a journal, and the key that it belongs to is gone.
+    #[error("{} is there, and the identity.key that it belongs to is not: restore that key, or \
+        move the journal away to make a new identity", path.display())]
+    JournalWithoutKey {
+        /// The file.
+        path: PathBuf,
     },
     /// A node runs there, so nothing may be made.
     #[error("data directory {} is in use: stop the node that runs there", path.display())]
@@ -250,7 +260,7 @@ impl Identity {
         }
     }
 
-    fn generate(key_type: KeyType) -> Result<Identity, IdentityError> {
+    pub(crate) fn generate(key_type: KeyType) -> Result<Identity, IdentityError> {
         // Not every 32 bytes are a secp256k1 key, but all except about 2^-128 of them.
         loop {
             let mut secret = [0u8; 32];
@@ -269,7 +279,7 @@ impl Identity {
         }
     }
 
-    fn from_protobuf(bytes: &[u8]) -> Result<Identity, String> {
+    pub(crate) fn from_protobuf(bytes: &[u8]) -> Result<Identity, String> {
         let network =
             identity::Keypair::from_protobuf_encoding(bytes).map_err(|error| error.to_string())?;
         Identity::from_network(network)
@@ -288,14 +298,26 @@ impl Identity {
     }
 
     fn write(&self, data_dir: &Path) -> Result<(), IdentityError> {
+        self.write_in(&OsDir::at(data_dir), data_dir)
+    }
+
+    /// Writes journal and key in `dir`, which errors call `path`.
+    pub(crate) fn write_in<D: DataDir>(&self, dir: &D, path: &Path) -> Result<(), IdentityError> {
+        let journal = path.join(files::JOURNAL);
+        let journal_error = |source| io_error(&journal, source);
+        match journal_owner::owner(dir).map_err(journal_error)? {
+            Owner::Nobody => journal_owner::begin(dir, &self.peer_id).map_err(journal_error)?,
+            // Its key is back.
+            Owner::Node(owner) if owner == self.peer_id => {}
+            Owner::Node(_) | Owner::Unknown => {
+                return Err(IdentityError::JournalWithoutKey { path: journal });
+            }
+        }
         let bytes = self
             .network
             .to_protobuf_encoding()
             .expect("ed25519 and secp256k1 keys have a protobuf form");
-        let journal = data_dir.join(files::JOURNAL);
-        key_file::create_if_missing(&journal).map_err(|source| io_error(&journal, source))?;
-        let path = data_dir.join(files::KEY);
-        key_file::write(data_dir, &bytes).map_err(|source| io_error(&path, source))
+        key_file::write(dir, &bytes).map_err(|source| io_error(&path.join(files::KEY), source))
     }
 }
 
@@ -311,7 +333,7 @@ fn core_key(network: &identity::Keypair) -> Result<rollbook_core::Keypair, Strin
 }
 
 fn lock(data_dir: &Path) -> Result<DirLock, IdentityError> {
-    fs::create_dir_all(data_dir).map_err(|source| io_error(data_dir, source))?;
+    OsDir::make(data_dir).map_err(|source| io_error(data_dir, source))?;
     match DirLock::take(data_dir) {
         Ok(Some(lock)) => Ok(lock),
         Ok(None) => Err(IdentityError::DirInUse { path: data_dir.to_owned() }),

@@ -4,13 +4,14 @@
 //! - `synced` never goes back, and is only ever what the disk has confirmed;
 //! - after a failed write or sync nothing more goes to the old file: the system may have dropped
 //!   its pages, and its end may be torn. A new file is written from memory instead, where
-//!   everything still is.
+//!   everything still is;
+//! - a compaction that fails before it touched the old file costs nothing: that one goes on.
 
 use std::{io, time::Duration};
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use crate::journal_file::Medium;
+use crate::journal_file::{Medium, ReplaceError};
 
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LAST: Duration = Duration::from_secs(30);
@@ -37,6 +38,8 @@ pub(crate) struct JournalWriter<M> {
     position: u64,
     synced: u64,
     fault: Option<Fault>,
+    /// When to try a compaction again that failed, with nothing else the matter.
+    compact_after: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,7 @@ struct Fault {
 
 impl<M: Medium> JournalWriter<M> {
     pub(crate) fn new(medium: M, snapshot: Snapshot) -> JournalWriter<M> {
-        JournalWriter { medium, snapshot, position: 0, synced: 0, fault: None }
+        JournalWriter { medium, snapshot, position: 0, synced: 0, fault: None, compact_after: None }
     }
 
     /// Appends frames, and brings them to disk if they must be there.
@@ -80,11 +83,17 @@ impl<M: Medium> JournalWriter<M> {
                 let size = self.medium.size();
                 info!(size_before, size, "journal compacted");
                 self.synced = position;
+                self.compact_after = None;
                 if self.fault.take().is_some() {
                     info!("the journal is on disk again");
                 }
             }
-            Err(error) => self.failed(&error),
+            Err(ReplaceError::Kept(error)) if self.fault.is_none() => {
+                let retry_after = next_wait(self.compact_after);
+                warn!(%error, ?retry_after, "the journal cannot be compacted: it only grows");
+                self.compact_after = Some(retry_after);
+            }
+            Err(ReplaceError::Kept(error) | ReplaceError::Unsure(error)) => self.failed(&error),
         }
     }
 
@@ -116,17 +125,18 @@ impl<M: Medium> JournalWriter<M> {
 
     /// When to try again by `compact`.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        self.fault.as_ref().map(|fault| fault.retry_after)
+        self.fault.as_ref().map(|fault| fault.retry_after).or(self.compact_after)
     }
 
     fn failed(&mut self, cause: &io::Error) {
-        let retry_after = match &self.fault {
-            Some(fault) => (fault.retry_after * 2).min(RETRY_LAST),
-            None => RETRY_FIRST,
-        };
+        let retry_after = next_wait(self.fault.as_ref().map(|fault| fault.retry_after));
         error!(%cause, ?retry_after, "the journal cannot be written: changes are in memory only");
         self.fault = Some(Fault { reason: cause.to_string(), retry_after });
     }
+}
+
+fn next_wait(last: Option<Duration>) -> Duration {
+    last.map_or(RETRY_FIRST, |last| (last * 2).min(RETRY_LAST))
 }
 
 #[cfg(test)]
@@ -179,10 +189,10 @@ mod tests {
             })
         }
 
-        fn replace(&mut self, bytes: &[u8]) -> io::Result<()> {
+        fn replace(&mut self, bytes: &[u8]) -> Result<(), ReplaceError> {
             self.with(|disk| {
                 if disk.fails {
-                    return Err(full());
+                    return Err(ReplaceError::Kept(full()));
                 }
                 disk.written = bytes.to_vec();
                 disk.durable = bytes.to_vec();
@@ -229,6 +239,25 @@ mod tests {
         writer.append(&batch(b"c", 4, true));
         assert_eq!(disk.with(|disk| disk.durable.clone()), b"ABc");
         assert_eq!(writer.synced(), 4);
+    }
+
+    #[test]
+    fn a_compaction_without_room_leaves_the_old_journal_in_use() {
+        let disk = Disk::default();
+        let memory = Arc::new(Mutex::new(b"AB".to_vec()));
+        let mut writer = writer(&disk, &memory);
+        writer.append(&batch(b"aab", 1, true));
+        disk.with(|disk| disk.fails = true);
+        writer.compact();
+        writer.compact();
+        assert_eq!((writer.fault(), writer.retry_after()), (None, Some(2 * RETRY_FIRST)));
+        disk.with(|disk| disk.fails = false);
+        writer.append(&batch(b"c", 2, true));
+        assert_eq!(writer.synced(), 2);
+        assert_eq!(disk.with(|disk| disk.durable.clone()), b"aabc");
+        writer.compact();
+        assert_eq!((writer.fault(), writer.retry_after()), (None, None));
+        assert_eq!(disk.with(|disk| disk.durable.clone()), b"AB");
     }
 
     #[test]

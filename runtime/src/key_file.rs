@@ -2,14 +2,13 @@
 //!
 //! Invariant: it appears whole, readable by its owner only, and is on disk before it is used.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
-};
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path};
 
-use crate::{files, identity::IdentityError};
+use crate::{
+    data_dir::{self, DataDir, MODE_PRIVATE},
+    files,
+    identity::IdentityError,
+};
 
 /// A key file is a few dozen bytes; what is longer is something else.
 const KEY_FILE_SIZE_MAX: u64 = 4096;
@@ -32,22 +31,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, IdentityError> {
     fs::read(path).map(Some).map_err(|source| io_error(path, source))
 }
 
-/// Makes an empty file, on disk by name, unless there is one.
-pub(crate) fn create_if_missing(path: &Path) -> io::Result<()> {
-    fs::OpenOptions::new().create(true).append(true).open(path)?.sync_all()
-}
-
 /// Writes a temporary file and renames it, so that a crash leaves a whole key or none.
-pub(crate) fn write(data_dir: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = data_dir.join(files::KEY_NEW);
-    files::remove_if_there(&temporary)?;
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+pub(crate) fn write<D: DataDir>(dir: &D, bytes: &[u8]) -> io::Result<()> {
+    data_dir::write_whole(dir, files::KEY_NEW, MODE_PRIVATE, bytes)?;
     // Under the directory's lock, and after a look: nothing is replaced here.
-    fs::rename(&temporary, data_dir.join(files::KEY))?;
-    files::sync_dir(data_dir)
+    dir.rename(files::KEY_NEW, files::KEY)?;
+    dir.sync()
 }
 
 /// What the system said about a key file.

@@ -71,6 +71,7 @@ pub struct NodeBuilder {
     pub(crate) grant_names: Vec<String>,
     pub(crate) max_connections: u32,
     pub(crate) capacity: u32,
+    pub(crate) fresh: bool,
 }
 
 impl Default for NodeBuilder {
@@ -89,6 +90,7 @@ impl Default for NodeBuilder {
             grant_names: Vec::new(),
             max_connections: 1024,
             capacity: 100_000,
+            fresh: false,
         }
     }
 }
@@ -184,6 +186,15 @@ impl NodeBuilder {
     /// How many nodes the roll may hold. Default: 100,000.
     pub fn capacity(mut self, count: u32) -> NodeBuilder {
         self.capacity = count;
+        self
+    }
+
+    /// Whether the operator vouches for an authority that lost its journal, or a part of it: that it
+    /// never signed anything, or that nothing of that is left anywhere. It then signs at once,
+    /// instead of waiting until another replica gave back what it said. To vouch wrongly lets
+    /// decisions of before come back, or new ones be ignored. Default: no.
+    pub fn fresh(mut self, vouched: bool) -> NodeBuilder {
+        self.fresh = vouched;
         self
     }
 

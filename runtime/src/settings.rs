@@ -3,7 +3,10 @@
 use libp2p::Multiaddr;
 use rollbook_core::{
     PeerId, PublicKey,
-    limits::{ADDRESS_SIZE_MAX, ADDRESSES_MAX, AUTHORITIES_MAX},
+    limits::{
+        ADDRESS_SIZE_MAX, ADDRESSES_MAX, AGENT_SIZE_MAX, AUTHORITIES_MAX, CAPABILITIES_MAX,
+        CAPABILITY_SIZE_MAX,
+    },
 };
 
 use crate::{
@@ -49,6 +52,33 @@ pub(crate) fn check_external(addresses: &[Multiaddr]) -> Result<(), StartError> 
     }
 }
 
+/// What the node is to say of itself, checked before anything is opened.
+pub(crate) fn check_announced(agent: &str, capabilities: &[String]) -> Result<(), StartError> {
+    if agent.len() > AGENT_SIZE_MAX {
+        return Err(too_long("--agent", agent, AGENT_SIZE_MAX));
+    }
+    if capabilities.len() > CAPABILITIES_MAX {
+        let error = format!("--capability: at most {CAPABILITIES_MAX} can be announced");
+        return Err(StartError::Config(error));
+    }
+    match capabilities.iter().find(|name| name.is_empty() || name.len() > CAPABILITY_SIZE_MAX) {
+        Some(name) if name.is_empty() => {
+            Err(StartError::Config("--capability: a name is empty".to_owned()))
+        }
+        Some(name) => Err(too_long("--capability", name, CAPABILITY_SIZE_MAX)),
+        None => Ok(()),
+    }
+}
+
+fn too_long(flag: &str, text: &str, size_max: usize) -> StartError {
+    let start: String = text.chars().take(16).collect();
+    StartError::Config(format!(
+        "{flag}: {start:?} and what follows is too long: it has {} bytes, and at most {size_max} \
+         can be announced",
+        text.len()
+    ))
+}
+
 /// An address of this node that names another one is a mistake.
 pub(crate) fn check_own_addresses(addresses: &[Multiaddr], own: &PeerId) -> Result<(), StartError> {
     for address in addresses {
@@ -80,6 +110,21 @@ mod tests {
         let grouped = group_by_peer(&given).expect("they name it");
         assert_eq!(grouped.len(), 1);
         assert_eq!(grouped[0].1.len(), 2);
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_announced_is_refused_by_its_name() {
+        let name = |size: usize| "x".repeat(size);
+        assert!(check_announced(&name(48), &vec![name(32); 12]).is_ok());
+        for (agent, capabilities, flag) in [
+            (name(49), Vec::new(), "--agent: "),
+            (name(1), vec![name(33)], "--capability: "),
+            (name(1), vec![name(0)], "--capability: "),
+            (name(1), vec![name(1); 13], "--capability: at most 12"),
+        ] {
+            let error = check_announced(&agent, &capabilities).expect_err("too much").to_string();
+            assert!(error.starts_with(flag) && error.len() < 120, "{error}");
+        }
     }
 
     #[test]

@@ -25,6 +25,11 @@ use crate::{
     view::{Filter, NodeView},
 };
 
+/// What an operator can do about an authority that recovers.
+const RECOVERING: &str = "this authority lost its journal, or a part of it, and signs nothing until \
+    another node with the whole roll gave back what it had signed: let it reach the others, or \
+    start it with --fresh if there are none and nothing that it signed is left";
+
 /// How a node ended; `None` while it runs.
 pub(crate) type Outcome = Option<Result<(), RunError>>;
 
@@ -142,6 +147,7 @@ impl Shared {
             role: status.role.into(),
             home: status.home,
             degraded: status.degraded,
+            recovering: status.recovering,
             authorities: tracker
                 .authorities()
                 .iter()
@@ -163,7 +169,13 @@ impl Shared {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             last_event: self.events.newest(),
-            warnings: self.warnings.iter().cloned().chain(self.fault_warning()).collect(),
+            warnings: self
+                .warnings
+                .iter()
+                .cloned()
+                .chain(status.recovering.then(|| RECOVERING.to_owned()))
+                .chain(self.fault_warning())
+                .collect(),
         }
     }
 

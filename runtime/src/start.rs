@@ -19,7 +19,7 @@ use crate::{
     network::{Network, NetworkConfig},
     node::NodeBuilder,
     random::{self, Random},
-    settings::{check_external, check_own_addresses, group_by_peer},
+    settings::{check_announced, check_external, check_own_addresses, group_by_peer},
     shared::{Shared, SharedParts},
     store::{is_compaction_due, open_store, warnings},
 };
@@ -38,6 +38,7 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
     let grants = GrantNames::new(builder.grant_names.clone())?;
     let authorities = group_by_peer(&builder.authorities)?;
     check_external(&builder.external_addresses)?;
+    check_announced(&builder.agent, &builder.capabilities)?;
     let interval_ms = u64::try_from(builder.sync_interval.as_millis()).unwrap_or(u64::MAX);
     let config = builder.clone();
     let listed: Vec<PeerId> = authorities.iter().map(|(peer, _)| *peer).collect();
@@ -63,6 +64,9 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
     announcer
         .announce(clock.now(), &mut store.tracker, &mut network)
         .map_err(|error| StartError::Config(format!("cannot announce this node: {error}")))?;
+    if builder.fresh {
+        store.tracker.end_recovery(clock.now());
+    }
 
     let patience_ms = interval_ms.saturating_mul(PATIENCE_INTERVALS.into());
     let own = store.identity.peer_id();

@@ -88,6 +88,9 @@ pub struct Status {
     pub home: Option<PeerId>,
     /// True while a node has no home.
     pub degraded: bool,
+    /// True while an authority that lost its journal, or a part of it, signs nothing and takes no
+    /// command: until another replica gave back what it said.
+    pub recovering: bool,
     /// The configured authorities.
     pub authorities: Vec<AuthorityStatus>,
     /// The size of the roll.

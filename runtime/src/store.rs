@@ -1,11 +1,13 @@
 //! Everything in a node's data directory, opened together.
 
-use std::fs;
+use std::path::Path;
 
 use rollbook_core::{Authorities, Config, HeapTracker, PeerId, RecoverError};
 use tracing::{info, warn};
 
 use crate::{
+    codec::MESSAGE_SIZE_MAX,
+    data_dir::{DataDir, OsDir},
     error::StartError,
     event_log::EventFile,
     files,
@@ -22,7 +24,7 @@ pub(crate) struct Store {
     pub(crate) lock: DirLock,
     pub(crate) identity: Identity,
     pub(crate) tracker: HeapTracker,
-    pub(crate) journal: JournalFile,
+    pub(crate) journal: JournalFile<OsDir>,
     pub(crate) recovered: Recovered,
     pub(crate) events: EventFile,
     pub(crate) hints: Hints,
@@ -39,7 +41,7 @@ pub(crate) fn open_store(
     })?;
     let dir = &builder.data_dir;
     let dir_error = |source| StartError::DataDir { path: dir.clone(), source };
-    fs::create_dir_all(dir).map_err(dir_error)?;
+    let files = OsDir::make(dir).map_err(dir_error)?;
     let Some(lock) = DirLock::take(dir).map_err(dir_error)? else {
         return Err(StartError::DirInUse { path: dir.clone(), process: DirLock::holder(dir) });
     };
@@ -55,23 +57,31 @@ pub(crate) fn open_store(
             Admission::Open => rollbook_core::Admission::Open,
             Admission::Manual => rollbook_core::Admission::Manual,
         },
+        message_size_max: MESSAGE_SIZE_MAX,
         ..Config::new(network, authorities)
     };
-    let mut tracker = HeapTracker::new(config, identity.core_key(), random::bytes()?)
+    let mut tracker = HeapTracker::new();
+    tracker
+        .init(config, identity.core_key(), random::bytes()?)
         .map_err(|error| StartError::Config(error.to_string()))?;
-    let (journal, recovered) = open_journal(builder, &mut tracker)?;
+    let (journal, recovered) = open_journal(files, dir, &mut tracker)?;
+    if recovered.damaged > 0 {
+        tracker.note_damage();
+    }
     let events = EventFile::open(dir)
         .map_err(|source| StartError::EventLog { path: dir.join(files::EVENTS), source })?;
     Ok(Store { lock, identity, tracker, journal, recovered, events, hints: Hints::load(dir) })
 }
 
-fn open_journal(
-    builder: &NodeBuilder,
+/// Opens the journal in `dir`, which errors call `path`, and gives `tracker` what it holds.
+pub(crate) fn open_journal<D: DataDir>(
+    dir: D,
+    path: &Path,
     tracker: &mut HeapTracker,
-) -> Result<(JournalFile, Recovered), StartError> {
-    let path = builder.data_dir.join(files::JOURNAL);
+) -> Result<(JournalFile<D>, Recovered), StartError> {
+    let path = path.join(files::JOURNAL);
     let mut unread = 0u64;
-    let opened = JournalFile::open(&builder.data_dir, |frame| match tracker.recover(frame) {
+    let opened = JournalFile::open(dir, |frame| match tracker.recover(frame) {
         // A statement of a later version: others hold it too.
         Err(RecoverError::Statement(_)) => {
             unread += 1;
@@ -104,7 +114,7 @@ pub(crate) fn warnings(Store { recovered, identity, .. }: &Store) -> Vec<String>
     let mut warnings = Vec::new();
     if recovered.created && !identity.created() {
         warnings.push(
-            "there was a key but no journal: what this node issued before comes back only from \
+            "there was a key but no journal: what this node said before comes back only from \
              other nodes"
                 .to_owned(),
         );

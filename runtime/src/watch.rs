@@ -46,6 +46,10 @@ pub enum EventKind {
     AuthorityLost,
     /// This node's home is another one, or none.
     HomeChanged,
+    /// This authority lost its journal, or a part of it, and signs nothing for now.
+    Recovering,
+    /// This authority has back what it had signed, and signs again.
+    Recovered,
 }
 
 impl EventKind {
@@ -67,6 +71,8 @@ impl EventKind {
             EventKind::AuthorityInTouch => "authorityInTouch",
             EventKind::AuthorityLost => "authorityLost",
             EventKind::HomeChanged => "homeChanged",
+            EventKind::Recovering => "recovering",
+            EventKind::Recovered => "recovered",
         }
     }
 }

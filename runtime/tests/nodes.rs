@@ -3,8 +3,9 @@
 use std::{path::Path, time::Duration};
 
 use rollbook::{
-    AnnouncementChange, CommandError, EventKind, Filter, ImportOptions, ImportRecord, Multiaddr,
-    Node, NodeBuilder, NodeHandle, NodeView, Presence, Role, Standing, StartError,
+    AnnouncementChange, CommandError, EventKind, Filter, Identity, IdentityError, ImportOptions,
+    ImportRecord, Multiaddr, Node, NodeBuilder, NodeHandle, NodeView, PeerId, Presence, Role,
+    Standing, StartError,
 };
 
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -331,11 +332,124 @@ async fn a_foreign_journal_is_refused_and_left_alone() {
     let before = std::fs::read(&journal).expect("it is there");
     let other = builder(dir.path(), &[]).network("other").start().await;
     assert!(matches!(other, Err(StartError::ForeignJournal { .. })));
-    std::fs::remove_file(dir.path().join("identity.key")).expect("it is there");
-    let stranger = builder(dir.path(), &[]).start().await;
-    assert!(matches!(stranger, Err(StartError::ForeignJournal { .. })));
-    assert_eq!(std::fs::read(&journal).expect("it is there"), before);
     std::fs::write(&journal, b"not\0a journal at all").expect("it is written");
     let garbage = builder(dir.path(), &[]).start().await;
     assert!(matches!(garbage, Err(StartError::NotAJournal { .. })));
+    // Without its key it is nobody's to go on with.
+    std::fs::write(&journal, &before).expect("it is written");
+    std::fs::remove_file(dir.path().join("identity.key")).expect("it is there");
+    let stranger = builder(dir.path(), &[]).start().await;
+    let stranger = stranger.expect_err("its key is gone");
+    let without_key =
+        StartError::Identity(IdentityError::JournalWithoutKey { path: journal.clone() });
+    assert_eq!(stranger.to_string(), without_key.to_string());
+    assert_eq!(std::fs::read(&journal).expect("it is there"), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_that_lost_its_journal_decides_nothing_until_somebody_vouches() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let journal = dir.path().join("journal");
+    let record = ImportRecord { peer_id: record_peer().to_string(), ..ImportRecord::default() };
+    start(dir.path(), &[]).await.leave().await;
+    let whole = std::fs::read(&journal).expect("it is there");
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    // Neither is made good by a restart.
+    for loss in [Loss::Whole, Loss::Nothing, Loss::Part(damaged), Loss::Nothing] {
+        match loss {
+            Loss::Whole => std::fs::remove_file(&journal).expect("it is there"),
+            Loss::Part(rest) => std::fs::write(&journal, rest).expect("it is written"),
+            Loss::Nothing => {}
+        }
+        let authority = start(dir.path(), &[]).await;
+        let status = authority.status();
+        assert!(status.recovering && status.role == Role::Authority);
+        assert!(status.warnings.iter().any(|warning| warning.contains("--fresh")), "{status:?}");
+        assert_eq!(authority.admit(&record_peer()).await, Err(CommandError::Recovering));
+        let imported = authority.import(vec![record.clone()], ImportOptions::default()).await;
+        assert_eq!(imported, Err(CommandError::Recovering));
+        authority.leave().await;
+        assert_eq!(authority.stopped().await, Ok(()));
+    }
+    let vouched = builder(dir.path(), &[]).fresh(true).start().await.expect("it starts");
+    assert!(!vouched.status().recovering);
+    assert_eq!(vouched.status().warnings, Vec::<String>::new());
+    vouched.admit(&record_peer()).await.expect("it is on disk");
+    let mut watch = vouched.watch(Some(0));
+    let mut kinds = Vec::new();
+    while !kinds.contains(&EventKind::Recovered) {
+        let event = tokio::time::timeout(PATIENCE, watch.next()).await.expect("an event comes");
+        kinds.push(event.expect("the node runs").expect("nothing is lost").kind);
+    }
+    assert!(kinds.contains(&EventKind::Recovering));
+    vouched.leave().await;
+    assert_eq!(vouched.stopped().await, Ok(()));
+    // That is over, and is not asked again.
+    let again = start(dir.path(), &[]).await;
+    assert!(!again.status().recovering);
+    assert_eq!(again.get(&record_peer()).map(|seen| seen.standing), Some(Standing::Admitted));
+}
+
+#[tokio::test]
+async fn an_identity_that_was_made_before_is_a_new_node_of_whichever_network_it_starts_in() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let made = Identity::open_or_create(dir.path(), None).expect("it is made");
+    let node = start(dir.path(), &[]).await;
+    let status = node.status();
+    assert_eq!((status.peer_id, status.network.as_str()), (made.peer_id(), "test"));
+    assert!(!status.recovering && status.warnings.is_empty(), "{status:?}");
+    node.leave().await;
+    assert_eq!(node.stopped().await, Ok(()));
+    let other = builder(dir.path(), &[]).network("other").start().await;
+    assert!(matches!(other, Err(StartError::ForeignJournal { .. })));
+}
+
+/// What becomes of a journal while its node is away.
+enum Loss {
+    Whole,
+    Part(Vec<u8>),
+    Nothing,
+}
+
+/// Somebody who never comes.
+fn record_peer() -> PeerId {
+    "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9".parse().expect("it is a peer id")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn commands_and_reads_from_many_threads_at_once_lose_nothing() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let authority = start(dir.path(), &[]).await;
+    let peer = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9".parse().expect("valid");
+    authority.admit(&peer).await.expect("it is on disk");
+    let mut tasks = tokio::task::JoinSet::new();
+    // All of them change one record.
+    for index in 0..13 {
+        let node = authority.clone();
+        tasks.spawn(async move {
+            let name = format!("app{index}");
+            for _ in 0..3 {
+                node.grant(&peer, &name).await.expect("it is on disk");
+                node.revoke(&peer, &name).await.expect("it is on disk");
+            }
+            node.grant(&peer, &name).await.expect("it is on disk");
+        });
+    }
+    for _ in 0..4 {
+        let node = authority.clone();
+        tasks.spawn(async move {
+            for _ in 0..200 {
+                let seen = node.get(&peer).expect("it is in the roll");
+                assert_eq!(seen.standing, Standing::Admitted);
+                assert_eq!(node.list(&Filter::default()).len(), 2);
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.expect("no task panics");
+    }
+    let seen = authority.get(&peer).expect("it is in the roll");
+    assert_eq!(seen.grants.len(), 13, "{:?}", seen.grants);
 }

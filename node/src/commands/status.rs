@@ -20,13 +20,21 @@ pub(crate) fn run(args: &StatusArgs) -> Result<()> {
     output::print(&facts(&client.get(PATH)?))
 }
 
+fn role(status: &Status) -> &'static str {
+    match status.role {
+        Role::Authority if status.recovering => "authority (recovering)",
+        Role::Authority => "authority",
+        Role::Member => "member",
+    }
+}
+
 fn facts(status: &Status) -> String {
     let nodes = &status.nodes;
     let home = status.home.map_or_else(|| "none".to_owned(), |home| home.to_string());
     let mut facts = vec![
         ("peer id", status.peer_id.to_string()),
         ("network", status.network.clone()),
-        ("role", if status.role == Role::Authority { "authority" } else { "member" }.to_owned()),
+        ("role", role(status).to_owned()),
         ("home", if status.degraded { format!("{home} (degraded)") } else { home }),
     ];
     for (index, authority) in status.authorities.iter().enumerate() {
@@ -86,6 +94,7 @@ mod tests {
             "role": "member",
             "home": null,
             "degraded": true,
+            "recovering": false,
             "authorities": [{"peerId": peer, "inTouch": false}],
             "nodes": {"total": 5, "online": 3, "left": 1, "unknown": 1, "pending": 2,
                       "removed": 0, "banned": 1},
@@ -118,5 +127,11 @@ mod tests {
             assert!(text.contains(part), "{part:?} in\n{text}");
         }
         assert!(!text.contains("gossip_ignored"), "{text}");
+    }
+
+    #[test]
+    fn an_authority_that_recovers_says_so() {
+        let status = Status { role: Role::Authority, recovering: true, ..sample() };
+        assert!(facts(&status).contains("role         authority (recovering)\n"));
     }
 }

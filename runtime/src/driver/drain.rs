@@ -112,6 +112,8 @@ fn told(event: &Event, tracker: &HeapTracker) -> Option<(EventKind, Option<PeerI
         Event::AuthorityInTouch { peer } => (EventKind::AuthorityInTouch, Some(*peer)),
         Event::AuthorityLost { peer } => (EventKind::AuthorityLost, Some(*peer)),
         Event::HomeChanged { home } => (EventKind::HomeChanged, *home),
+        Event::Recovering => (EventKind::Recovering, Some(*tracker.peer_id())),
+        Event::Recovered => (EventKind::Recovered, Some(*tracker.peer_id())),
         _ => return None,
     })
 }
@@ -123,6 +125,11 @@ fn log(event: &NewEvent) {
         EventKind::DuplicateIdentity => {
             warn!(peer, "another machine uses this node's key: stop one of them");
         }
+        EventKind::Recovering => {
+            warn!(peer, "this authority lost a part of its journal: it recovers before it signs");
+        }
+        // As loud as its beginning.
+        EventKind::Recovered => warn!(peer, "this authority has recovered and signs again"),
         EventKind::Equivocation => warn!(peer, "a node contradicts itself"),
         EventKind::AuthorityLost | EventKind::HomeChanged | EventKind::AuthorityInTouch => {
             info!(peer, kind, "event");

@@ -17,10 +17,7 @@ mod operate;
 use std::{collections::VecDeque, sync::Arc};
 
 use libp2p::gossipsub::MessageAcceptance;
-use rollbook_core::{
-    PeerId, Verdict,
-    limits::{GOSSIP_SIZE_MAX, RESPONSE_SIZE_MAX},
-};
+use rollbook_core::{PeerId, Verdict};
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
@@ -30,6 +27,7 @@ use leave::Leaving;
 use operate::{Import, Waiting};
 
 use crate::{
+    codec::MESSAGE_SIZE_MAX,
     command::Command,
     disk::{Disk, DiskReport},
     error::RunError,
@@ -95,7 +93,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(parts: DriverParts) -> Driver {
-        let buffer_size = RESPONSE_SIZE_MAX.max(GOSSIP_SIZE_MAX);
+        let buffer_size = usize::try_from(MESSAGE_SIZE_MAX).expect("a few hundred KiB");
         let driver = Driver {
             shared: parts.shared,
             network: parts.network,
@@ -178,7 +176,9 @@ impl Driver {
     fn handle_network(&mut self, event: NetworkEvent) {
         let now = self.shared.clock.now();
         match event {
-            NetworkEvent::Gossip { message, ticket } => self.handle_gossip(&message, &ticket),
+            NetworkEvent::Gossip { from, message, ticket } => {
+                self.handle_gossip(&from, &message, &ticket);
+            }
             NetworkEvent::Request { from, request, channel } => {
                 self.handle_request(&from, &request, channel);
             }
@@ -211,9 +211,9 @@ impl Driver {
         }
     }
 
-    fn handle_gossip(&mut self, message: &[u8], ticket: &GossipTicket) {
+    fn handle_gossip(&mut self, from: &PeerId, message: &[u8], ticket: &GossipTicket) {
         let now = self.shared.clock.now();
-        let verdict = match self.shared.tracker_mut().handle_gossip(now, message) {
+        let verdict = match self.shared.tracker_mut().handle_gossip(now, from, message) {
             Verdict::Accept => MessageAcceptance::Accept,
             Verdict::Ignore => MessageAcceptance::Ignore,
             Verdict::Reject => MessageAcceptance::Reject,
@@ -223,7 +223,7 @@ impl Driver {
 
     fn handle_request(&mut self, from: &PeerId, request: &[u8], channel: ResponseChannel) {
         let now = self.shared.clock.now();
-        let response = &mut self.buffer[..RESPONSE_SIZE_MAX];
+        let response = &mut self.buffer;
         let answered = self.shared.tracker_mut().handle_request(now, from, request, response);
         match answered {
             Ok(size) => self.network.respond(channel, response[..size].to_vec()),

@@ -132,9 +132,14 @@ impl Driver {
             hints_changed: false,
             reply,
         };
-        let is_authority = self.shared.tracker().authority().is_some();
+        let (is_authority, is_recovering) = {
+            let tracker = self.shared.tracker();
+            let authority = tracker.authority();
+            (authority.is_some(), authority.is_some_and(|authority| authority.is_recovering()))
+        };
         let refusal = match self.shared.fault() {
             _ if !is_authority => Some(CommandError::NotAuthority),
+            _ if is_recovering => Some(CommandError::Recovering),
             Some(reason) => Some(CommandError::Disk(reason)),
             None => None,
         };
@@ -223,6 +228,7 @@ fn command_error(error: rollbook_core::CommandError) -> CommandError {
         rollbook_core::CommandError::SubjectIsAuthority => CommandError::IsAuthority,
         rollbook_core::CommandError::UnknownPeer => CommandError::UnknownNode,
         rollbook_core::CommandError::UnsupportedKey => CommandError::UnsupportedKey,
+        rollbook_core::CommandError::Recovering => CommandError::Recovering,
         other => CommandError::Refused(other.to_string()),
     }
 }

@@ -54,8 +54,8 @@ pub(crate) struct NetworkConfig {
 /// What happens on the network.
 #[derive(Debug)]
 pub(crate) enum NetworkEvent {
-    /// A gossip message; it waits for [`Network::judge`].
-    Gossip { message: Vec<u8>, ticket: GossipTicket },
+    /// A connected peer passed a gossip message on; it waits for [`Network::judge`].
+    Gossip { from: PeerId, message: Vec<u8>, ticket: GossipTicket },
     /// A peer asks; [`Network::respond`] answers.
     Request { from: PeerId, request: Vec<u8>, channel: ResponseChannel },
     /// A peer answers.
@@ -393,6 +393,7 @@ fn translate_gossip(event: gossipsub::Event) -> Option<NetworkEvent> {
     match event {
         gossipsub::Event::Message { propagation_source, message_id, message } => {
             Some(NetworkEvent::Gossip {
+                from: core_peer_id(&propagation_source)?,
                 message: message.data,
                 ticket: GossipTicket { id: message_id, from: propagation_source },
             })
