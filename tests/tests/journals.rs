@@ -56,15 +56,51 @@ fn damage_in_the_middle_costs_a_frame_and_is_a_warning_to_the_operator() {
     authority.start_again();
     let damaged = kept(&authority, &records);
     assert!((records.len() - 2..=records.len()).contains(&damaged), "{damaged} are kept");
-    let warnings = authority.status()["warnings"].to_string();
+    let status = authority.status();
+    let warnings = status["warnings"].to_string();
     assert!(warnings.contains("damaged bytes in the journal"), "{warnings}");
-    assert!(authority.cli(["status"]).success().contains("WARNING"));
+    assert_eq!(status["recovering"], true);
+    let text = authority.cli(["status"]).success();
+    assert!(text.contains("WARNING") && text.contains("authority (recovering)"), "{text}");
+    assert!(text.contains("start it with --fresh"), "{text}");
+    let line = authority.cli(["grant", &records[0].peer_id, "validator"]).refusal();
+    assert!(line.contains("decides nothing until others gave it back"), "{line}");
+    // Nobody else has it: its operator says so.
+    assert!(authority.terminate().success());
+    authority.start_again_with(|setup| setup.with("fresh", "true"));
     authority.await_presence(authority.peer_id(), "online");
+    assert_eq!(authority.status()["recovering"], false);
+    assert_eq!(kept(&authority, &records), damaged);
     // The members of its network, and those to come, do not notice.
     let member = RunningNode::start(Setup::new().member_of(&authority));
     authority.await_presence(member.peer_id(), "online");
     Network::agree(&[&authority, &member]);
     assert_eq!(kept(&member, &records), damaged);
+}
+
+#[test]
+fn an_authority_that_lost_its_journal_gets_back_what_it_decided_from_its_members() {
+    let mut network = Network::start(2);
+    let id = network.members[0].peer_id().to_owned();
+    network.authority.cli(["grant", &id, "staked"]).success();
+    network.all_see("a grant", &id, |view| view["isStaked"] == true);
+    network.authority.kill9();
+    fs::remove_file(network.authority.file("journal")).expect("it is there");
+    network.authority.start_again();
+    let warnings = network.authority.status()["warnings"].to_string();
+    assert!(warnings.contains("key but no journal"), "{warnings}");
+    network.authority.await_status("it has recovered", |status| status["recovering"] == false);
+    let events = network.authority.events_after(0);
+    for kind in ["recovering", "recovered"] {
+        assert!(events.iter().any(|event| event.kind == kind), "{kind}: {events:?}");
+    }
+    network.converge();
+    network.all_see("the grant still", &id, |view| view["isStaked"] == true);
+    network.authority.cli(["revoke", &id, "staked"]).success();
+    network.all_see("its end", &id, |view| view["isStaked"] == false);
+    network.authority.kill9();
+    network.authority.start_again();
+    assert_eq!(network.authority.status()["recovering"], false);
 }
 
 #[test]

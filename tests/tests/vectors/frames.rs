@@ -164,6 +164,14 @@ pub(crate) fn frames() -> Vec<FrameVector> {
                 number: 300,
             },
         ),
+        frame(
+            "header, made with an identity",
+            FrameFields::Header {
+                format: JOURNAL_FORMAT,
+                peer_id: Who::FirstAuthority.peer_id().to_string(),
+                network: String::new(),
+            },
+        ),
     ]
 }
 

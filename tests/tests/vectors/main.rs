@@ -23,3 +23,4 @@ mod statement_cases;
 mod statements;
 mod sweeps;
 mod view;
+mod walk;

@@ -54,7 +54,7 @@ pub(crate) fn node(subject: PeerId, statements: &[Hex]) -> Node {
 }
 
 fn wires(node: &NodeData<impl Buffer>) -> Vec<Hex> {
-    node.statements().map(|held| Hex::of(held.statement.wire())).collect()
+    node.statements().map(|held| Hex::of(&held.statement.wire())).collect()
 }
 
 fn pair(name: &str, a: &[Hex], b: &[Hex]) -> PairVector {
@@ -109,7 +109,7 @@ fn pairs() -> Vec<PairVector> {
     // The same payload with another signature, as randomised signing gives. Nothing is verified
     // in a merge.
     let signed = Signed::parse(&old.0).expect("well formed");
-    let resigned = Hex(Layout::statement(signed.payload(), &[9; 64]));
+    let resigned = Hex(Layout::statement(&signed.payload().to_bytes(), &[9; 64]));
     let pair_of = |name: &str, a: &[&Hex], b: &[&Hex]| {
         let owned = |side: &[&Hex]| side.iter().map(|hex| (*hex).clone()).collect::<Vec<Hex>>();
         pair(name, &owned(a), &owned(b))

@@ -1,7 +1,7 @@
 //! Messages: gossip, requests and responses, with their fields.
 
 use rollbook_core::{
-    Hint, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, Session,
+    MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, Session,
     message::{
         self, Cursor, FORMAT, Flags, Hello, LeaseAnswer, Observation, ObservationBatch, Renew,
         Request, Response, SyncRequest, SyncResponse,
@@ -39,7 +39,6 @@ pub(crate) struct RequestVector {
     pub(crate) name: String,
     pub(crate) hello: HelloVector,
     pub(crate) cursor: CursorVector,
-    pub(crate) size_max: u32,
     pub(crate) renew: Option<RenewVector>,
     pub(crate) observations: Option<BatchVector>,
     pub(crate) statements: Vec<Hex>,
@@ -52,7 +51,6 @@ pub(crate) struct ResponseVector {
     pub(crate) hello: HelloVector,
     pub(crate) cursor: CursorVector,
     pub(crate) lease: u8,
-    pub(crate) lease_ms: u32,
     pub(crate) acknowledged: VersionVector,
     pub(crate) observed: u32,
     pub(crate) statements: Vec<Hex>,
@@ -65,7 +63,8 @@ pub(crate) struct HelloVector {
     pub(crate) root: Hex,
     pub(crate) authorities: Hex,
     pub(crate) flags: u16,
-    pub(crate) in_touch: Vec<Hex>,
+    pub(crate) in_touch: u8,
+    pub(crate) size_max: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +77,6 @@ pub(crate) struct CursorVector {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RenewVector {
     pub(crate) session: Hex,
-    pub(crate) announced: VersionVector,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +110,8 @@ impl HelloVector {
             root: self.root.array(),
             authorities: self.authorities.array(),
             flags: Flags(self.flags),
-            in_touch: self.in_touch.iter().map(|hint| Hint(hint.array())).collect(),
+            in_touch: self.in_touch,
+            size_max: self.size_max,
         }
     }
 
@@ -122,7 +121,8 @@ impl HelloVector {
             root: Hex::of(&hello.root),
             authorities: Hex::of(&hello.authorities),
             flags: hello.flags.0,
-            in_touch: hello.in_touch.iter().map(|hint| Hex::of(&hint.0)).collect(),
+            in_touch: hello.in_touch,
+            size_max: hello.size_max,
         }
     }
 }
@@ -140,26 +140,32 @@ impl CursorVector {
 }
 
 impl BatchVector {
-    fn to_core(&self) -> ObservationBatch<'_> {
-        let observations = self.observations.iter().map(|seen| Observation {
-            subject: &seen.subject.0,
-            counter: seen.counter,
-            count: seen.count,
-            last: seen.last,
-        });
-        ObservationBatch {
-            session: Session(self.session.array()),
-            number: self.number,
-            observations: observations.collect(),
+    /// The observations, one after the other.
+    fn observations(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for seen in &self.observations {
+            let observation = Observation {
+                subject: &seen.subject.0,
+                counter: seen.counter,
+                count: seen.count,
+                last: seen.last,
+            };
+            let mut out = [0; 64];
+            let size = message::encode_observation(&observation, &mut out).expect("it fits");
+            bytes.extend_from_slice(&out[..size]);
         }
+        bytes
     }
 
-    fn of_core(batch: &ObservationBatch<'_>) -> BatchVector {
-        let observations = batch.observations.iter().map(|seen| ObservationVector {
-            subject: Hex::of(seen.subject),
-            counter: seen.counter,
-            count: seen.count,
-            last: seen.last,
+    fn of_core(batch: ObservationBatch<'_>) -> BatchVector {
+        let observations = batch.iter().map(|seen| {
+            let seen = seen.expect("well formed");
+            ObservationVector {
+                subject: Hex::of(seen.subject),
+                counter: seen.counter,
+                count: seen.count,
+                last: seen.last,
+            }
         });
         BatchVector {
             session: Hex::of(&batch.session.0),
@@ -177,22 +183,27 @@ pub(crate) fn concatenated(statements: &[Hex]) -> Vec<u8> {
 /// Splits bytes into the statements that stand in them.
 fn split(bytes: &[u8]) -> Vec<Hex> {
     message::statements(bytes)
-        .map(|statement| Hex::of(statement.expect("well formed").wire()))
+        .map(|statement| Hex::of(&statement.expect("well formed").wire()))
         .collect()
 }
 
 impl RequestVector {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let statements = concatenated(&self.statements);
+        let observations = self.observations.as_ref().map(BatchVector::observations);
+        let batch = self.observations.as_ref().zip(observations.as_deref());
         let request = Request::Sync(SyncRequest {
             hello: self.hello.to_core(),
             cursor: self.cursor.to_core(),
-            size_max: self.size_max,
-            renew: self.renew.as_ref().map(|renew| Renew {
-                session: Session(renew.session.array()),
-                announced: renew.announced.into(),
+            renew: self
+                .renew
+                .as_ref()
+                .map(|renew| Renew { session: Session(renew.session.array()) }),
+            observations: batch.map(|(batch, observations)| ObservationBatch {
+                session: Session(batch.session.array()),
+                number: batch.number,
+                observations,
             }),
-            observations: self.observations.as_ref().map(BatchVector::to_core),
             statements: &statements,
         });
         let mut out = [0; MAX_REQUEST];
@@ -201,17 +212,14 @@ impl RequestVector {
     }
 
     fn decode(name: &str, bytes: &[u8]) -> RequestVector {
-        let Request::Sync(request) = message::decode(bytes, MAX_REQUEST).expect("well formed");
+        let request = message::decode(bytes, MAX_REQUEST).expect("well formed");
+        let Request::Sync(request) = request else { panic!("{name}: another request") };
         RequestVector {
             name: name.to_owned(),
             hello: HelloVector::of_core(&request.hello),
             cursor: CursorVector::of_core(request.cursor),
-            size_max: request.size_max,
-            renew: request.renew.map(|renew| RenewVector {
-                session: Hex::of(&renew.session.0),
-                announced: renew.announced.into(),
-            }),
-            observations: request.observations.as_ref().map(BatchVector::of_core),
+            renew: request.renew.map(|renew| RenewVector { session: Hex::of(&renew.session.0) }),
+            observations: request.observations.map(BatchVector::of_core),
             statements: split(request.statements),
             bytes: Hex::of(bytes),
         }
@@ -225,7 +233,6 @@ impl ResponseVector {
             hello: self.hello.to_core(),
             cursor: self.cursor.to_core(),
             lease: LeaseAnswer(self.lease),
-            lease_ms: self.lease_ms,
             acknowledged: self.acknowledged.into(),
             observed: self.observed,
             statements: &statements,
@@ -236,13 +243,13 @@ impl ResponseVector {
     }
 
     fn decode(name: &str, bytes: &[u8]) -> ResponseVector {
-        let Response::Sync(response) = message::decode(bytes, MAX_RESPONSE).expect("well formed");
+        let response = message::decode(bytes, MAX_RESPONSE).expect("well formed");
+        let Response::Sync(response) = response else { panic!("{name}: another response") };
         ResponseVector {
             name: name.to_owned(),
             hello: HelloVector::of_core(&response.hello),
             cursor: CursorVector::of_core(response.cursor),
             lease: response.lease.0,
-            lease_ms: response.lease_ms,
             acknowledged: response.acknowledged.into(),
             observed: response.observed,
             statements: split(response.statements),
@@ -264,7 +271,8 @@ pub(crate) fn refusal(read_as: &str, bytes: &[u8]) -> String {
 fn messages_are_as_in_the_file() {
     let computed = File {
         about: "Messages: gossip, requests and responses of the sync protocol, with their fields; \
-                then bytes that are none. `flags` is a set of bits, `lease` a code."
+                then bytes that are none. `flags` is a set of bits, as is `in_touch`; `lease` is a \
+                code."
             .to_owned(),
         keys: keys(),
         gossip: gossips(),

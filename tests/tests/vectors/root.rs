@@ -39,7 +39,8 @@ struct SetVector {
 }
 
 fn roll_of<'a>(statements: impl IntoIterator<Item = &'a Hex>) -> Roll<Heap> {
-    let mut roll = Roll::new(100);
+    let mut roll = Roll::new();
+    roll.set_capacity(100);
     for statement in statements {
         let signed = Signed::parse(&statement.0).expect("well formed");
         roll.put(&signed).expect("it has room");
@@ -91,7 +92,7 @@ fn rolls() -> Vec<RollVector> {
         said.clone(),
     ];
     let signed = Signed::parse(&said.0).expect("well formed");
-    let resigned = Hex(Layout::statement(signed.payload(), &[9; 64]));
+    let resigned = Hex(Layout::statement(&signed.payload().to_bytes(), &[9; 64]));
     let hashed: PeerId = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N".parse().expect("valid");
     let about_hashed = Fields::Decision(decision(&[(0, 0x80, 1)]));
     let about_hashed =

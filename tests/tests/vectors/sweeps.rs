@@ -55,11 +55,13 @@ fn read(read_as: &str, bytes: &[u8]) -> Option<usize> {
     let statements = |bytes: &[u8]| message::statements(bytes).filter(Result::is_ok).count();
     match read_as {
         "request" => {
-            let Request::Sync(request) = message::decode(bytes, MAX_REQUEST).ok()?;
+            let request = message::decode(bytes, MAX_REQUEST).ok()?;
+            let Request::Sync(request) = request else { return Some(0) };
             Some(statements(request.statements))
         }
         "response" => {
-            let Response::Sync(response) = message::decode(bytes, MAX_RESPONSE).ok()?;
+            let response = message::decode(bytes, MAX_RESPONSE).ok()?;
+            let Response::Sync(response) = response else { return Some(0) };
             Some(statements(response.statements))
         }
         _ => Some(statements(bytes.get(1..)?)),
