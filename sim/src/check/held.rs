@@ -1,0 +1,150 @@
+//! What a node holds, from the frames that it writes: each slot's rank rises while it is held, and
+//! no decision is undone.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
+
+use rollbook_core::{
+    Authorities, Hint, PeerId, Version,
+    statement::{Kind, RegisterId},
+};
+
+use crate::sheet::{Sheet, Slot};
+
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    slots: HashMap<Slot, Rc<Sheet>>,
+    /// The stamp of each register, over all authorities.
+    stamps: BTreeMap<(PeerId, RegisterId), u32>,
+}
+
+impl Holding {
+    /// What a snapshot holds.
+    pub(crate) fn of(snapshot: &[Rc<Sheet>]) -> Holding {
+        let mut holding = Holding::default();
+        for sheet in snapshot {
+            if let Some(statement) = &sheet.statement {
+                holding.slots.insert(statement.slot, Rc::clone(sheet));
+            }
+        }
+        holding
+    }
+
+    /// Takes what was written.
+    pub(crate) fn take(
+        &mut self,
+        sheet: &Rc<Sheet>,
+        list: &Authorities,
+        is_tainted: bool,
+    ) -> Result<(), String> {
+        let Some(statement) = &sheet.statement else { return Ok(()) };
+        if let Some(before) = self.slots.get(&statement.slot) {
+            let before = before.statement.as_ref().expect("slots hold statements");
+            if before.signed().rank() > statement.signed().rank() {
+                return Err(format!(
+                    "{:?} fell from {} to {}",
+                    statement.slot, before.version, statement.version
+                ));
+            }
+        }
+        self.slots.insert(statement.slot, Rc::clone(sheet));
+        if statement.slot.kind != Kind::Decision {
+            return Ok(());
+        }
+        // Whoever was put out for a moment is not held to what it said before.
+        let subject = statement.slot.subject;
+        self.slots.retain(|slot, _| slot.subject != subject || slot.kind != Kind::Announcement);
+        self.fold_stamps(subject, list, is_tainted)
+    }
+
+    fn fold_stamps(
+        &mut self,
+        subject: PeerId,
+        list: &Authorities,
+        is_tainted: bool,
+    ) -> Result<(), String> {
+        let mut folded = BTreeMap::new();
+        for (writer, _) in list.iter() {
+            let slot = Slot { subject, kind: Kind::Decision, writer };
+            let Some(sheet) = self.slots.get(&slot) else { continue };
+            let statement = sheet.statement.as_ref().expect("slots hold statements");
+            for register in statement.decision.iter().flat_map(|decision| &decision.registers) {
+                let stamp = folded.entry(register.id).or_insert(0);
+                *stamp = register.stamp.max(*stamp);
+            }
+        }
+        let mut undone = Ok(());
+        for ((_, id), stamp) in
+            self.stamps.range((subject, RegisterId(0))..=(subject, RegisterId(255)))
+        {
+            let now = folded.get(id).copied().unwrap_or(0);
+            if now < *stamp && !is_tainted {
+                undone = Err(format!(
+                    "a decision about {subject} was undone: register {id:?} fell from stamp \
+                     {stamp} to {now}"
+                ));
+            }
+        }
+        self.stamps.extend(folded.into_iter().map(|(id, stamp)| ((subject, id), stamp)));
+        undone
+    }
+
+    /// The version of what is held in a slot.
+    pub(crate) fn version(&self, slot: &Slot) -> Option<Version> {
+        Some(self.slots.get(slot)?.statement.as_ref()?.version)
+    }
+
+    /// Whether anything is held that this authority decided or observed.
+    pub(crate) fn has_word_of(&self, writer: Hint) -> bool {
+        self.slots.keys().any(|slot| slot.kind != Kind::Announcement && slot.writer == writer)
+    }
+
+    /// What is held about each node, for a merge.
+    pub(crate) fn by_subject(&self) -> BTreeMap<PeerId, BTreeMap<Slot, Rc<Sheet>>> {
+        let mut nodes: BTreeMap<PeerId, BTreeMap<Slot, Rc<Sheet>>> = BTreeMap::new();
+        for (slot, sheet) in &self.slots {
+            nodes.entry(slot.subject).or_default().insert(*slot, Rc::clone(sheet));
+        }
+        nodes
+    }
+
+    /// What a journal says about a listed authority's word is held, or something newer is.
+    pub(crate) fn holds_all(
+        &self,
+        journal: &[Rc<Sheet>],
+        list: &Authorities,
+    ) -> Result<(), String> {
+        for statement in journal.iter().filter_map(|sheet| sheet.statement.as_ref()) {
+            let slot = statement.slot;
+            let counts = slot.kind != Kind::Announcement && list.contains(slot.writer);
+            if counts && self.version(&slot) < Some(statement.version) {
+                return Err(format!("{slot:?} is in the journal and was not recovered"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was written is what a snapshot holds, no more and no less.
+    pub(crate) fn is_all_of(&mut self, snapshot: &[Rc<Sheet>]) -> Result<(), String> {
+        let found = Holding::of(snapshot);
+        for (slot, sheet) in &found.slots {
+            let is_known = self.slots.get(slot).is_some_and(|known| Rc::ptr_eq(known, sheet));
+            if !is_known && slot.kind != Kind::Announcement {
+                return Err(format!("{slot:?} is held and was never written"));
+            }
+        }
+        for slot in self.slots.keys() {
+            if slot.kind != Kind::Announcement && !found.slots.contains_key(slot) {
+                return Err(format!("{slot:?} was written and is not held"));
+            }
+        }
+        // An announcement goes with its node's standing.
+        self.slots.retain(|slot, _| found.slots.contains_key(slot));
+        for (slot, sheet) in found.slots {
+            self.slots.entry(slot).or_insert(sheet);
+        }
+        Ok(())
+    }
+}
