@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::report::{Outcome, Report};
 use crate::run::{cargo, in_ci, root, run};
-use crate::{links, setup};
+use crate::{freestanding, links, setup};
 
 /// The sets of features in which the core is checked and tested by itself: built together with
 /// the other crates it always has all of them.
@@ -31,6 +31,7 @@ pub(crate) fn run_all() -> Result<bool> {
 
 fn format() -> Result<Outcome> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["fmt", "--check", "--manifest-path", freestanding::MANIFEST]))?;
     Ok(Outcome::Passed)
 }
 
@@ -41,9 +42,17 @@ fn clippy() -> Result<Outcome> {
         let mut core = cargo(&["clippy", "--locked", "-p", "rollbook-core", "--all-targets"]);
         run(core.args(features).args(DENY))?;
     }
+    let fuzzing = ["clippy", "--locked", "-p", "rollbook-core", "--all-targets"];
+    run(cargo(&fuzzing).args(["--features", "fuzzing"]).args(DENY))?;
     // Everything else has one feature, QUIC, which is on above.
     let mut no_quic = cargo(&["clippy", "--locked", "-p", "rollbook-node", "--all-targets"]);
     run(no_quic.arg("--no-default-features").args(DENY))?;
+    // The program without std makes calls of one kernel on one kind of processor.
+    if freestanding::unsupported().is_none() {
+        for features in freestanding::FEATURES {
+            run(freestanding::cargo_on_it("clippy").args(features).args(DENY))?;
+        }
+    }
     Ok(Outcome::Passed)
 }
 

@@ -1,13 +1,20 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
-//! The project's own commands: `cargo xtask setup | test | check`.
+//! The project's own commands: `cargo xtask setup | test | check | footprint | sim`.
 
 #[cfg(test)]
 mod architecture;
+mod bench;
 mod check;
+#[cfg(test)]
+mod faults;
+mod footprint;
+mod freestanding;
+mod fuzz;
 mod links;
 mod report;
 mod run;
 mod setup;
+mod sim;
 mod suites;
 
 use std::process::ExitCode;
@@ -20,7 +27,18 @@ Usage:
   cargo xtask setup [--yes]    put the tools that the tests need under target/tools; system
                                packages are installed only with --yes or CI=true
   cargo xtask test [SUITE]...  set up, then run these suites, or all of them
+  cargo xtask bench core [PART]...
+                               print the core's figures; with --write, into docs/performance.md
+  cargo xtask fuzz [TARGET] [--seconds N]
+                               look for inputs that break the core: the short run of the tests,
+                               then, with a nightly toolchain and cargo-fuzz, N seconds (60) of
+                               each target or of this one
   cargo xtask check            formatting, lints, documentation and dependencies
+  cargo xtask footprint [--write]
+                               what the core takes on a device: memory, stack and code; with
+                               --write into docs/footprint.md
+  cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]
+                               replay a simulated cluster: docs/simulation.md says more
   cargo xtask help             this text
 
 Suites:
@@ -49,8 +67,13 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["setup"] => setup::run(false),
         ["setup", "--yes"] => setup::run(true),
         ["test", names @ ..] => suites::test(names),
+        ["bench", "core", rest @ ..] => bench::core(rest),
+        ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["check"] => check::run_all(),
-        [command @ ("setup" | "check" | "help"), rest @ ..] => {
+        ["footprint"] => footprint::command(false),
+        ["footprint", "--write"] => footprint::command(true),
+        ["sim", arguments @ ..] => sim::command(arguments),
+        [command @ ("bench" | "setup" | "check" | "footprint" | "help"), rest @ ..] => {
             bail!("'{command}' does not take '{}'; see 'cargo xtask help'", rest.join(" "))
         }
         [command, ..] => bail!("no command '{command}'; see 'cargo xtask help'"),
@@ -70,6 +93,10 @@ mod tests {
     fn wrong_arguments_are_named() {
         assert!(error_of(&["frobnicate"]).contains("no command 'frobnicate'"));
         assert!(error_of(&["setup", "--no"]).contains("'setup' does not take '--no'"));
+        assert!(error_of(&["fuzz", "--seconds", "x"]).contains("'x' is no number of seconds"));
+        assert!(error_of(&["fuzz", "--second"]).contains("'fuzz' does not take '--second'"));
+        assert!(error_of(&["fuzz", "no-such"]).contains("no fuzz target 'no-such'"));
         assert!(error_of(&["check", "core"]).contains("'check' does not take 'core'"));
+        assert!(error_of(&["footprint", "-w"]).contains("'footprint' does not take '-w'"));
     }
 }

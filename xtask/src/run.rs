@@ -74,6 +74,20 @@ fn status(command: &mut Command, limit: Option<Duration>) -> Result<Option<ExitS
     Ok(None)
 }
 
+/// Runs a command, shows and gives what it printed; an exit code but 0 is an error.
+pub(crate) fn read(command: &mut Command) -> Result<String> {
+    let line = line_of(command);
+    println!("$ {line}");
+    let output = prepared(command).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot run: {line}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{printed}");
+    if !output.status.success() {
+        bail!("{}: {line}", output.status);
+    }
+    Ok(printed)
+}
+
 /// Runs a command quietly; what it printed, or nothing if it failed or is not there.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
     let output = prepared(command).stderr(Stdio::null()).output().ok()?;

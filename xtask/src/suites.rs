@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::report::{Outcome, Report};
 use crate::run::{cargo, in_ci, run, target};
-use crate::{check, setup};
+use crate::{check, freestanding, fuzz, setup, sim};
 
 /// A part of the tests that can be run by itself.
 struct Suite {
@@ -14,8 +14,19 @@ struct Suite {
 }
 
 /// All suites, in the order in which they run: what breaks most, and soonest, comes first.
-const SUITES: [Suite; 7] = [
+const SUITES: [Suite; 10] = [
     Suite { name: "core", about: "the state machine, with each set of its features", run: core },
+    Suite {
+        name: "freestanding",
+        about: "the core in a program without std and allocator; what it takes",
+        run: freestanding::suite,
+    },
+    Suite { name: "fuzz", about: "a short run of every fuzz target", run: fuzz::short },
+    Suite {
+        name: "sim",
+        about: "whole clusters in virtual time, from their seeds",
+        run: sim::suite,
+    },
     Suite { name: "runtime", about: "the driver: network, files, Rust API", run: runtime },
     Suite { name: "node", about: "the binary's own parts, import and export", run: node },
     Suite { name: "tests", about: "real nodes in many processes", run: tests },
