@@ -38,7 +38,7 @@ pub enum Admission {
 pub enum CommandError {
     /// This node is not one of its configured authorities.
     NotAuthority,
-    /// The roll has no room for another node.
+    /// The roll has no room: for another node, or for more about this one.
     Full,
     /// An authority cannot be removed or banned.
     SubjectIsAuthority,
@@ -378,10 +378,28 @@ impl<S: Storage> CentralAuthority<S> {
         session: Session,
         left_unix: u64,
     ) -> Result<(), Full> {
-        let lease = self.find(peer).ok().map(|place| self.leases.remove_at(place));
+        let departure = self.departure(ledger, now, peer, session, left_unix);
+        self.drop_lease(peer);
+        match departure {
+            Some(presence) => ledger.write(peer, &presence).map(|_change| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// What says that `session` left, or the one before it that is still called online; nothing
+    /// where none is.
+    fn departure<K: Signer + Verifier>(
+        &self,
+        ledger: &Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        session: Session,
+        left_unix: u64,
+    ) -> Option<Presence> {
+        let lease = self.find(peer).ok().map(|place| self.leases[place]);
         let mut presence = self.presence(ledger, peer);
         if presence.state != PresenceState::ONLINE {
-            return Ok(());
+            return None;
         }
         let is_current = presence.session == session;
         close(
@@ -393,7 +411,13 @@ impl<S: Storage> CentralAuthority<S> {
             presence.rests_on = announcement.version();
         }
         presence.issued_at = now.unix_s;
-        ledger.write(peer, &presence).map(|_change| ())
+        Some(presence)
+    }
+
+    fn drop_lease(&mut self, peer: &PeerId) {
+        if let Ok(place) = self.find(peer) {
+            self.leases.remove_at(place);
+        }
     }
 
     /// Turns leases that lapsed into statements.
@@ -429,7 +453,9 @@ impl<S: Storage> CentralAuthority<S> {
         peer: &PeerId,
     ) -> Result<Receipt, CommandError> {
         check_key(peer)?;
-        self.decide(ledger, now, peer, RegisterId::STANDING, Standing::ADMITTED.0)
+        let admitted = (RegisterId::STANDING, Standing::ADMITTED.0);
+        let decision = decision(ledger, now, peer, [admitted])?;
+        issue(ledger, peer, None, decision).map(Receipt)
     }
 
     /// Takes a node off the roll, or keeps it out.
@@ -440,6 +466,7 @@ impl<S: Storage> CentralAuthority<S> {
         peer: &PeerId,
         standing: Standing,
     ) -> Result<Receipt, CommandError> {
+        check_key(peer)?;
         if ledger.authorities.contains_peer(peer) {
             return Err(CommandError::SubjectIsAuthority);
         }
@@ -447,13 +474,13 @@ impl<S: Storage> CentralAuthority<S> {
             return Err(CommandError::UnknownPeer);
         }
         // Its session is closed while it is still admitted, so its uptime is not lost.
-        if let Ok(place) = self.find(peer) {
-            let lease = self.leases[place];
-            self.end(ledger, now, peer, lease.session, now.unix_s)
-                .map_err(|Full| CommandError::Full)?;
-        }
-        ledger.pool.remove(peer);
-        self.decide(ledger, now, peer, RegisterId::STANDING, standing.0)
+        let session = self.find(peer).ok().map(|place| self.leases[place].session);
+        let departure =
+            session.and_then(|session| self.departure(ledger, now, peer, session, now.unix_s));
+        let decision = decision(ledger, now, peer, [(RegisterId::STANDING, standing.0)])?;
+        let change = issue(ledger, peer, departure, decision)?;
+        self.drop_lease(peer);
+        Ok(Receipt(change))
     }
 
     /// Updates what a node is granted.
@@ -471,36 +498,9 @@ impl<S: Storage> CentralAuthority<S> {
         if !ledger.standing(peer).admits() {
             return Err(CommandError::NotAdmitted);
         }
-        self.decide(ledger, now, peer, grant.register(), u8::from(granted))
-    }
-
-    /// Sets one register, with a stamp above every one that was seen for the node. Where the
-    /// decisions come to the same already, nothing is issued.
-    fn decide<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        id: RegisterId,
-        value: u8,
-    ) -> Result<Receipt, CommandError> {
-        let own = ledger.own_hint();
-        let node = ledger.roll.get(peer);
-        let held = node.and_then(|node| node.register(id, &ledger.authorities));
-        if held.is_some_and(|register| register.value == value) {
-            return Ok(Receipt(ledger.roll.head()));
-        }
-        let mut decision: Decision = node
-            .and_then(|node| node.decision(own))
-            .and_then(|signed| signed.read())
-            .unwrap_or_default();
-        let stamp_max = node.map_or(0, |node| node.stamp_max(&ledger.authorities));
-        let stamp = stamp_max.checked_add(1).ok_or(CommandError::Full)?;
-        if !decision.set(Register { id, value, stamp }) {
-            return Err(CommandError::Full);
-        }
-        decision.issued_at = now.unix_s;
-        ledger.write(peer, &decision).map(Receipt).map_err(|Full| CommandError::Full)
+        let register = (grant.register(), u8::from(granted));
+        let decision = decision(ledger, now, peer, [register])?;
+        issue(ledger, peer, None, decision).map(Receipt)
     }
 
     /// Takes over a node's history, and grants, from before Rollbook. It makes nobody online, and
@@ -518,29 +518,21 @@ impl<S: Storage> CentralAuthority<S> {
         if standing != Standing::PENDING && !standing.admits() {
             return Ok(ImportOutcome::NotAdmitted);
         }
-        let before = ledger.roll.head();
         let mut presence = self.presence(ledger, peer);
         let merged = merge_history(presence.imported, history);
+        presence.imported = Some(merged);
+        presence.issued_at = now.unix_s;
         // Another authority's import of the same counts as well: the fold takes the maximum.
-        if !self.is_history_known(ledger, peer, merged) {
-            presence.imported = Some(merged);
-            presence.issued_at = now.unix_s;
-            ledger.write(peer, &presence).map_err(|Full| CommandError::Full)?;
+        let presence = (!self.is_history_known(ledger, peer, merged)).then_some(presence);
+        let node = ledger.roll.get(peer);
+        // What an operator decided stands, whatever the file says.
+        let is_open = |id| node.and_then(|node| node.register(id, &ledger.authorities)).is_none();
+        let granted = grants.iter().map(|grant| grant.register()).filter(|id| is_open(*id));
+        let decision = decision(ledger, now, peer, granted.map(|id| (id, 1)))?;
+        if presence.is_none() && decision.is_none() {
+            return Ok(ImportOutcome::Unchanged);
         }
-        for grant in grants {
-            let id = grant.register();
-            let node = ledger.roll.get(peer);
-            // What an operator decided stands, whatever the file says.
-            if node.and_then(|node| node.register(id, &ledger.authorities)).is_none() {
-                self.decide(ledger, now, peer, id, 1)?;
-            }
-        }
-        let head = ledger.roll.head();
-        Ok(if head == before {
-            ImportOutcome::Unchanged
-        } else {
-            ImportOutcome::Taken(Receipt(head))
-        })
+        issue(ledger, peer, presence, decision).map(|change| ImportOutcome::Taken(Receipt(change)))
     }
 
     fn is_history_known<K: Signer + Verifier>(
@@ -585,6 +577,50 @@ impl<S: Storage> CentralAuthority<S> {
 fn check_key(peer: &PeerId) -> Result<(), CommandError> {
     let key = PublicKey::of(peer).ok_or(CommandError::UnsupportedKey)?;
     key.check().map_err(|_which| CommandError::UnsupportedKey)
+}
+
+/// This authority's decision about `peer` with other values in some registers, under a stamp above
+/// every one that was seen for the node. None where the decisions come to the same already.
+fn decision<S: Storage, K: Signer + Verifier>(
+    ledger: &Ledger<S, K>,
+    now: Now,
+    peer: &PeerId,
+    values: impl IntoIterator<Item = (RegisterId, u8)>,
+) -> Result<Option<Decision>, CommandError> {
+    let node = ledger.roll.get(peer);
+    let held = |id| Some(node?.register(id, &ledger.authorities)?.value);
+    let mut changed = values.into_iter().filter(|(id, value)| held(*id) != Some(*value)).peekable();
+    if changed.peek().is_none() {
+        return Ok(None);
+    }
+    let mut decision: Decision = node
+        .and_then(|node| node.decision(ledger.own_hint()))
+        .and_then(|signed| signed.read())
+        .unwrap_or_default();
+    let stamp_max = node.map_or(0, |node| node.stamp_max(&ledger.authorities));
+    let stamp = stamp_max.checked_add(1).ok_or(CommandError::Full)?;
+    if !changed.all(|(id, value)| decision.set(Register { id, value, stamp })) {
+        return Err(CommandError::Full);
+    }
+    decision.issued_at = now.unix_s;
+    Ok(Some(decision))
+}
+
+/// Issues what there is of a presence and a decision, in this order, all or nothing. Says up to
+/// which change the roll holds it.
+fn issue<S: Storage, K: Signer + Verifier>(
+    ledger: &mut Ledger<S, K>,
+    peer: &PeerId,
+    presence: Option<Presence>,
+    decision: Option<Decision>,
+) -> Result<u64, CommandError> {
+    let issued = match (presence, decision) {
+        (None, None) => Ok(ledger.roll.head()),
+        (Some(presence), None) => ledger.write(peer, &presence),
+        (None, Some(decision)) => ledger.write(peer, &decision),
+        (Some(presence), Some(decision)) => ledger.write_both(peer, &presence, &decision),
+    };
+    issued.map_err(|Full| CommandError::Full)
 }
 
 /// Adds a session that ended at `ended_unix` to what is counted.

@@ -294,7 +294,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             return Taken::Ignored;
         }
         // Whoever does not become partial by it need not know whether it is true.
-        if !self.may_become_partial() && !self.would_fit(&subject, statement) {
+        if !self.may_become_partial() && !self.would_fit(&subject, &[*statement]) {
             self.counters.statements_no_room += 1;
             return Taken::Ignored;
         }
@@ -463,14 +463,14 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
     }
 
-    /// Whether there is room for `statement`, or would be made. Places for what a partial replica
-    /// must hold were counted when it was told.
-    fn would_fit(&self, subject: &PeerId, statement: &Signed<'_, Any>) -> bool {
+    /// Whether there is room for all of `statements`, each of another slot, or would be made. Places
+    /// for what a partial replica must hold were counted when it was told.
+    fn would_fit(&self, subject: &PeerId, statements: &[Signed<'_, Any>]) -> bool {
         match self.roll.get(subject) {
-            Some(node) => node.has_room_for(statement),
+            Some(node) => node.has_room_for(statements),
             None => {
                 let node = NodeData::<S::Statements>::new(*subject);
-                (self.partial || self.roll.has_room()) && node.has_room_for(statement)
+                (self.partial || self.roll.has_room()) && node.has_room_for(statements)
             }
         }
     }
@@ -551,22 +551,29 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         let before = self.roll.get(&subject).map(|node| node.offer(statement));
         let offer = self.roll.put(statement)?;
         debug_assert!(before.is_none_or(|before| before == offer));
-        let standing = self.standing(&subject);
-        self.roll.normalise(&subject, standing.admits());
-        if standing.admits() {
-            self.let_in(&subject);
-        } else if standing != Standing::PENDING {
-            self.pool.remove(&subject);
-        }
+        self.follow_standing(&subject);
         Ok(offer)
+    }
+
+    /// Gives roll and pool the form that the standing of `peer` asks for, once statements about it
+    /// were put in.
+    fn follow_standing(&mut self, peer: &PeerId) {
+        let standing = self.standing(peer);
+        self.roll.normalise(peer, standing.admits());
+        if standing.admits() {
+            self.let_in(peer);
+        } else if standing != Standing::PENDING {
+            self.pool.remove(peer);
+        }
     }
 
     /// Brings in what an admitted node says of itself, if it waited outside.
     fn let_in(&mut self, peer: &PeerId) {
         if let Some(waiting) = self.pool.remove(peer) {
             for held in waiting.statements() {
-                // A statement that fits the pool fits the roll, where its node is now.
-                let _ = self.roll.put(&held.statement);
+                // Where it has no room beside what vouches for the node, that alone is held.
+                let put = self.roll.put(&held.statement);
+                self.counters.statements_no_room += u64::from(put.is_err());
             }
         }
         if *peer == self.own {
@@ -659,22 +666,50 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         subject: &PeerId,
         fields: &T,
     ) -> Result<u64, Full> {
-        let version = self.next_version().ok_or(Full)?;
-        let bytes =
-            Signed::sign(&self.network, self.keys(), subject, version, fields).ok_or(Full)?;
+        let version = version_after(self.version)?;
+        let bytes = self.sign(subject, version, fields)?;
         let statement = Signed::parse(&bytes).expect("a statement made here is well formed");
         self.put(&statement)?;
+        self.note_version(version);
         let change = self.roll.head();
         self.durability.own_statement(change);
         Ok(change)
     }
 
+    /// As [`Ledger::write`], of two statements of different kinds: both are put in the roll, in this
+    /// order, or none.
+    pub(crate) fn write_both<'a, 'b, T: Fields<'a>, U: Fields<'b>>(
+        &mut self,
+        subject: &PeerId,
+        first: &T,
+        second: &U,
+    ) -> Result<u64, Full> {
+        let first_version = version_after(self.version)?;
+        let version = version_after(first_version)?;
+        let first = self.sign(subject, first_version, first)?;
+        let second = self.sign(subject, version, second)?;
+        let both = [&first, &second]
+            .map(|bytes| Signed::parse(bytes).expect("a statement made here is well formed"));
+        if !self.would_fit(subject, &both) {
+            return Err(Full);
+        }
+        self.note_version(version);
+        for statement in &both {
+            self.roll.put(statement).expect("there is room for both");
+            self.durability.own_statement(self.roll.head());
+        }
+        // What waits outside is let in after them: the room that was found is theirs.
+        let change = self.roll.head();
+        self.follow_standing(subject);
+        Ok(change)
+    }
+
     /// Makes this node's next announcement. It enters the roll once the node is admitted.
     pub(crate) fn announce(&mut self, fields: &Announcement<'_>) -> Result<(), Full> {
-        let version = self.next_version().ok_or(Full)?;
+        let version = version_after(self.version)?;
         let own = self.own;
-        let bytes = Signed::sign(&self.network, self.keys(), &own, version, fields).ok_or(Full)?;
-        self.announcement = bytes;
+        self.announcement = self.sign(&own, version, fields)?;
+        self.note_version(version);
         self.announced = version;
         if self.standing(&own).admits() {
             self.settle_own_announcement();
@@ -701,13 +736,25 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.announce(&fields)
     }
 
-    /// The version of the next own statement; `None` once all are used up.
-    fn next_version(&mut self) -> Option<Version> {
-        let version = self.version.next().filter(|version| version.epoch <= EPOCH_MAX)?;
+    fn sign<'a, T: Fields<'a>>(
+        &self,
+        subject: &PeerId,
+        version: Version,
+        fields: &T,
+    ) -> Result<StatementBytes, Full> {
+        Signed::sign(&self.network, self.keys(), subject, version, fields).ok_or(Full)
+    }
+
+    /// Notes that own statements were made, the last of them in `version`.
+    fn note_version(&mut self, version: Version) {
         if version.epoch != self.version.epoch {
             self.durability.epoch_changed();
         }
         self.version = version;
-        Some(version)
     }
+}
+
+/// The version of the own statement after one of `version`, until all are used up.
+fn version_after(version: Version) -> Result<Version, Full> {
+    version.next().filter(|version| version.epoch <= EPOCH_MAX).ok_or(Full)
 }

@@ -116,10 +116,13 @@ impl<B: Buffer> NodeData<B> {
         Ok(offer)
     }
 
-    /// Whether `statement` fits.
-    pub(crate) fn has_room_for(&self, statement: &Signed<'_, Any>) -> bool {
-        let kept = self.bytes.len() - self.place(statement).len();
-        kept + Record::size(statement) <= self.bytes.capacity_max()
+    /// Whether all of `statements`, each of another slot, can be put in one after the other.
+    pub(crate) fn has_room_for(&self, statements: &[Signed<'_, Any>]) -> bool {
+        let mut size = self.bytes.len();
+        statements.iter().all(|statement| {
+            size = size - self.place(statement).len() + Record::size(statement);
+            size <= self.bytes.capacity_max()
+        })
     }
 
     /// Takes the greater statement slot by slot: commutative, associative, idempotent, and no
