@@ -2,6 +2,8 @@
 //! what a test makes go wrong.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod picture;
+
 use std::collections::BTreeSet;
 
 use rollbook_core::{
