@@ -70,10 +70,11 @@ impl Durability {
         self.epoch_position.is_some_and(|position| position <= self.synced)
     }
 
-    /// An own statement was made as change number `change`.
-    pub(crate) fn own_statement(&mut self, change: u64) {
-        let first = self.unsynced.map_or(change, |(first, _)| first);
-        self.unsynced = Some((first, change));
+    /// An own statement was made, by the changes from `first` to `last`: what it brings along must
+    /// not be lost without it either.
+    pub(crate) fn own_statement(&mut self, first: u64, last: u64) {
+        let earlier = self.unsynced.unwrap_or((first, last));
+        self.unsynced = Some((earlier.0.min(first), earlier.1.max(last)));
     }
 
     /// All changes up to `change` were given out as frames.
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn own_statement_is_visible_once_its_frame_is_durable() {
         let mut durability = Durability::new();
-        durability.own_statement(3);
+        durability.own_statement(3, 3);
         assert_eq!(durability.visible(5), 2);
         let position = durability.next_position(true);
         durability.drained(5);
@@ -128,15 +129,27 @@ mod tests {
     }
 
     #[test]
+    fn statement_that_brings_others_along_is_visible_with_the_last_of_them() {
+        let mut durability = Durability::new();
+        durability.own_statement(3, 5);
+        durability.own_statement(4, 4);
+        assert_eq!(durability.visible(5), 2);
+        let position = durability.next_position(true);
+        durability.drained(5);
+        durability.synced(position);
+        assert_eq!(durability.visible(5), 5);
+    }
+
+    #[test]
     fn what_is_made_while_a_sync_is_under_way_waits_for_the_next() {
         let mut durability = Durability::new();
-        durability.own_statement(1);
+        durability.own_statement(1, 1);
         let first = durability.next_position(true);
         durability.drained(1);
-        durability.own_statement(2);
+        durability.own_statement(2, 2);
         let second = durability.next_position(true);
         durability.drained(2);
-        durability.own_statement(3);
+        durability.own_statement(3, 3);
         durability.synced(first);
         assert_eq!(durability.visible(3), 1);
         durability.synced(second);
@@ -146,7 +159,7 @@ mod tests {
     #[test]
     fn lazy_frames_behind_it_are_not_waited_for() {
         let mut durability = Durability::new();
-        durability.own_statement(1);
+        durability.own_statement(1, 1);
         let own = durability.next_position(true);
         durability.next_position(false);
         durability.drained(2);

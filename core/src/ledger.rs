@@ -612,7 +612,8 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         // Where it has no room the node is known by what others say of it.
         let offer = self.roll.put(&announcement);
         if offer.is_ok_and(Offer::advances) && !self.durability.epoch_durable() {
-            self.durability.own_statement(self.roll.head());
+            let change = self.roll.head();
+            self.durability.own_statement(change, change);
         }
     }
 
@@ -669,10 +670,12 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         let version = version_after(self.version)?;
         let bytes = self.sign(subject, version, fields)?;
         let statement = Signed::parse(&bytes).expect("a statement made here is well formed");
+        let before = self.roll.head();
         self.put(&statement)?;
         self.note_version(version);
         let change = self.roll.head();
-        self.durability.own_statement(change);
+        // It may have let its subject's announcement in behind it.
+        self.durability.own_statement(before + 1, change);
         Ok(change)
     }
 

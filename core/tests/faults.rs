@@ -959,3 +959,26 @@ fn recovering_authority_gives_others_what_it_alone_holds_of_somebody_else() {
         assert_eq!(view.announcement.expect("admitted").1.agent, "last words");
     });
 }
+
+#[test]
+fn decision_that_lets_an_announcement_in_is_not_shown_before_it_is_on_disk() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::with(1, 0, |config| {
+            config.admission = Admission::Manual;
+        });
+        cluster.run(INTERVAL_MS);
+        let (stranger_keys, stranger) = keys(100);
+        let message = gossip_of(&stranger_keys, Version { epoch: 1, seq: 1 }, "");
+        let now = cluster.now();
+        cluster.hold_syncs(0, true);
+        let authority = cluster.tracker(0);
+        authority.handle_gossip(now, &stranger, &message);
+        assert_eq!(authority.counters().pool_taken, 1);
+        let before = authority.durable();
+        let receipt = authority.admit(now, &stranger).expect("there is room");
+        cluster.settle();
+        assert_eq!(cluster.tracker(0).durable(), before);
+        cluster.hold_syncs(0, false);
+        assert!(cluster.tracker(0).durable() >= receipt.0);
+    });
+}
