@@ -519,7 +519,7 @@ impl<S: Storage> CentralAuthority<S> {
             return Ok(ImportOutcome::NotAdmitted);
         }
         let mut presence = self.presence(ledger, peer);
-        let merged = merge_history(presence.imported, history);
+        let merged = presence.imported.map_or(history, |known| known.merged(history));
         presence.imported = Some(merged);
         presence.issued_at = now.unix_s;
         // Another authority's import of the same counts as well: the fold takes the maximum.
@@ -545,7 +545,7 @@ impl<S: Storage> CentralAuthority<S> {
         node.presences()
             .filter(|signed| ledger.authorities.contains(signed.writer()))
             .filter_map(|signed| signed.read()?.imported)
-            .any(|known| merge_history(Some(known), history) == known)
+            .any(|known| known.merged(history) == known)
     }
 
     /// What this authority last issued about `peer`.
@@ -628,14 +628,4 @@ fn close(presence: &mut Presence, ended_unix: u64) {
     let ended_unix = ended_unix.max(presence.joined);
     presence.uptime = presence.uptime.saturating_add(ended_unix - presence.joined);
     presence.left = ended_unix;
-}
-
-/// The earlier beginning and the longer uptime.
-fn merge_history(known: Option<Imported>, other: Imported) -> Imported {
-    let Some(known) = known else { return other };
-    let first_joined = match (known.first_joined, other.first_joined) {
-        (0, time) | (time, 0) => time,
-        (one, other) => one.min(other),
-    };
-    Imported { first_joined, uptime: known.uptime.max(other.uptime) }
 }

@@ -57,6 +57,9 @@ counters! {
     equivocations,
     /// Statements in this node's name that it did not make in this run.
     own_statements_met,
+    /// Decisions and presences made anew, as two by this authority did not agree: it had forgotten
+    /// the earlier one when it made the later.
+    own_statements_merged,
     /// Gossip messages passed on.
     gossip_accepted,
     /// Gossip messages that held nothing new.

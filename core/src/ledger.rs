@@ -20,7 +20,10 @@ use crate::{
     pool::{Pool, Refused},
     roll::{ChangeReader, Roll},
     source::Source,
-    statement::{Announcement, Any, Fields, Intent, Kind, Signed, Standing, StatementBytes},
+    statement::{
+        Announcement, Any, Decision, Fields, Intent, Kind, Presence, Signed, Standing,
+        StatementBytes,
+    },
     storage::{Full, List, Storage},
     time::Now,
     tracker::Config,
@@ -53,6 +56,13 @@ pub(crate) enum Taken {
     Malformed,
     /// Its writer did not sign it.
     Forged,
+}
+
+/// What an authority said in two statements of which neither holds all of it.
+#[derive(Debug)]
+enum Recalled {
+    Decision(Decision),
+    Presence(Presence),
 }
 
 /// Something that happened while statements were taken in.
@@ -236,22 +246,24 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             self.counters.statements_unknown_writer += 1;
             return Taken::Ignored;
         }
-        let held = self.roll.locate(statement).map(|entry| &*entry);
+        let held = self.roll.locate(statement);
         let offer = held.map_or(Offer::New, |entry| entry.node().offer(statement));
         match offer {
             Offer::Same => {
+                self.note_given_back(statement, source);
                 self.counters.statements_known += 1;
                 return Taken::Ignored;
             }
-            Offer::Older => {
+            Offer::Older if self.recalled(statement, offer).is_none() => {
                 self.counters.statements_older += 1;
                 return Taken::Ignored;
             }
-            Offer::New | Offer::Newer | Offer::Equivocation { .. } => {}
+            Offer::New | Offer::Older | Offer::Newer | Offer::Equivocation { .. } => {}
         }
+        let held = self.roll.locate(statement);
+        let is_held = held.is_some();
         let standing =
             held.map_or(Standing::PENDING, |entry| entry.node().standing(&self.authorities));
-        let is_held = held.is_some();
         if statement.check().is_err() {
             return Taken::Malformed;
         }
@@ -326,14 +338,68 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
                 found(Finding::Claimed);
             }
         }
-        let advanced = offer.advances() && self.keep(&subject, statement);
+        self.note_given_back(statement, source);
+        let recalled = self.recalled(statement, offer);
+        let mut advanced = offer.advances() && self.keep(&subject, statement);
+        if let Some(recalled) = recalled {
+            advanced |= self.say_all(&subject, &recalled, now);
+        }
         // Two that work together could change what one says of itself for as long as they like.
         let is_due = source.is_gossip() || source.is_authority() || self.is_seldom(statement, now);
         source.note_verified(statement, advanced && is_due, now);
-        if advanced && writer == self.own && statement.kind() == Kind::Presence {
+        if advanced && writer == self.own && statement.kind() != Kind::Announcement {
             found(Finding::Remembered);
         }
         if advanced { Taken::Advanced } else { Taken::Ignored }
+    }
+
+    /// What this authority said about a node in the statement that is held and in another one, if the
+    /// newer of the two lacks something: it had forgotten the older one then.
+    fn recalled(&self, other: &Signed<'_, Any>, offer: Offer) -> Option<Recalled> {
+        if other.kind() == Kind::Announcement || !self.is_own(other) {
+            return None;
+        }
+        let held = self.roll.get(&other.subject()?)?;
+        match other.kind() {
+            Kind::Announcement => None,
+            Kind::Decision => {
+                let (held, other) = (held.decision(self.own_hint)?.read()?, other.typed()?.read()?);
+                let (mut newer, older): (Decision, Decision) =
+                    if offer.advances() { (other, held) } else { (held, other) };
+                newer.recall(&older).then_some(Recalled::Decision(newer))
+            }
+            Kind::Presence => {
+                let (held, other) = (held.presence(self.own_hint)?.read()?, other.typed()?.read()?);
+                let (mut newer, older): (Presence, Presence) =
+                    if offer.advances() { (other, held) } else { (held, other) };
+                newer.recall(&older).then_some(Recalled::Presence(newer))
+            }
+        }
+    }
+
+    /// Says in one statement what was in two. Says whether there was room for it.
+    fn say_all(&mut self, subject: &PeerId, recalled: &Recalled, now: Now) -> bool {
+        if self.withholds {
+            // What an earlier run said in the epoch of what was met is not all known.
+            self.begin_epoch(0);
+        }
+        let said = match recalled {
+            Recalled::Decision(decision) => {
+                self.write(subject, &Decision { issued_at: now.unix_s, ..decision.clone() })
+            }
+            Recalled::Presence(presence) => {
+                self.write(subject, &Presence { issued_at: now.unix_s, ..presence.clone() })
+            }
+        };
+        self.counters.own_statements_merged += u64::from(said.is_ok());
+        said.is_ok()
+    }
+
+    /// Notes who holds what this node said as an authority, while it does not know that itself.
+    fn note_given_back(&self, statement: &Signed<'_, Any>, source: &mut Source<'_, S>) {
+        if self.withholds && statement.kind() != Kind::Announcement && self.is_own(statement) {
+            source.note_gave_back();
+        }
     }
 
     /// Puts `statement` in the roll if there is room, or room is made for it.

@@ -45,6 +45,8 @@ pub(crate) struct Peer {
     pub(crate) reread: bool,
     /// The signatures that may be checked on its behalf.
     verifications: Bucket,
+    /// Whether it gave this authority back something that it had said.
+    pub(crate) gave_back: bool,
     /// When it last held the same as this replica; 0 for never.
     pub(crate) equal_ms: u64,
     /// Whether walks with it can make the rolls equal.
@@ -133,6 +135,12 @@ impl<S: Storage> Peers<S> {
         }
     }
 
+    pub(crate) fn note_gave_back(&mut self, place: Option<usize>) {
+        if let Some(peer) = place.and_then(|place| self.peers.get_mut(place)) {
+            peer.gave_back = true;
+        }
+    }
+
     /// Lets everything that the authorities hold be read again, from the beginning.
     pub(crate) fn reread_authorities(&mut self) {
         for peer in self.peers.iter_mut().filter(|peer| peer.is_authority) {
@@ -170,6 +178,7 @@ impl<S: Storage> Peers<S> {
             mismatches: 0,
             reread: false,
             verifications: Bucket::holding(VERIFICATIONS_AT_FIRST, VERIFICATIONS, now),
+            gave_back: false,
             equal_ms: 0,
             is_comparable: false,
             reconciles: false,

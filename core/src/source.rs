@@ -57,6 +57,11 @@ impl<'a, S: Storage> Source<'a, S> {
         }
     }
 
+    /// Notes that the peer holds something that this authority said.
+    pub(crate) fn note_gave_back(&mut self) {
+        self.peers.note_gave_back(self.place);
+    }
+
     /// Who brings `subject` to this node's notice: nobody but itself where it is connected.
     pub(crate) fn introducer_of(&self, subject: &PeerId) -> Hint {
         if subject == self.from || self.peers.is_connected(subject) {

@@ -107,9 +107,7 @@ impl<B: Buffer> NodeData<B> {
             .filter_map(|signed| {
                 let writer = authorities.resolve(signed.writer())?;
                 let decision = signed.read()?;
-                let rank = |register: &Register| {
-                    (register.stamp, register.id.restriction(register.value), *writer)
-                };
+                let rank = |register: &Register| (register.precedence(), *writer);
                 let decided = decision.registers.into_iter().filter(|register| register.id == id);
                 decided.map(|register| (rank(&register), register)).max_by_key(|(rank, _)| *rank)
             })

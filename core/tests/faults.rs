@@ -982,3 +982,105 @@ fn decision_that_lets_an_announcement_in_is_not_shown_before_it_is_on_disk() {
         assert!(cluster.tracker(0).durable() >= receipt.0);
     });
 }
+
+#[test]
+fn authority_that_holds_what_nobody_else_does_recovers_and_tells_it() {
+    on_a_large_stack(|| {
+        let mut cluster = Cluster::<Storage>::new(1, 2);
+        cluster.run_until_converged();
+        cluster.disconnect(0, 1);
+        cluster.disconnect(0, 2);
+        let (now, peer) = (cluster.now(), cluster.peer(2));
+        cluster.tracker(0).grant(now, &peer, Grant::STAKED).expect("there is room");
+        cluster.settle();
+        cluster.stop(0);
+        // A frame in the middle cannot be read: the header is such a one.
+        let journal = only_about(cluster.journal(0), &peer);
+        cluster.set_journal(0, &journal);
+        cluster.restart(0);
+        let now = cluster.now();
+        assert!(cluster.tracker(0).status(now).recovering);
+        cluster.run(20 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        assert!(cluster.view(1, 2).expect("held").grants.contains(Grant::STAKED));
+    });
+}
+
+/// An authority that granted one thing, forgot it, and granted another; and its first grant.
+fn cluster_whose_authority_decided_twice() -> (Cluster<Storage>, Vec<u8>) {
+    let mut cluster = Cluster::<Storage>::new(1, 2);
+    cluster.run_until_converged();
+    let (peer, now) = (cluster.peer(2), cluster.now());
+    // What is said last before the disk is lost reaches nobody.
+    cluster.disconnect(0, 1);
+    cluster.disconnect(0, 2);
+    cluster.tracker(0).grant(now, &peer, Grant::STAKED).expect("there is room");
+    cluster.settle();
+    let first = decision_about(cluster.journal(0), &peer);
+    cluster.stop(0);
+    cluster.lose_disk(0);
+    cluster.restart(0);
+    cluster.run(20 * INTERVAL_MS);
+    let now = cluster.now();
+    assert!(!cluster.tracker(0).status(now).recovering);
+    cluster.tracker(0).grant(now, &peer, Grant::VALIDATOR).expect("there is room");
+    cluster.run(INTERVAL_MS);
+    (cluster, first)
+}
+
+/// The last decision about a node in a journal, as gossip.
+fn decision_about(journal: &[u8], peer: &PeerId) -> Vec<u8> {
+    let about = only_about(journal, peer);
+    let mut last = Vec::new();
+    let mut reader = journal::Reader::new(&about[..]);
+    while let journal::Next::Frame(journal::Frame::Statement(bytes)) =
+        reader.next_frame().expect("a slice does not fail")
+    {
+        if Signed::parse(bytes).expect("whole").kind() == Kind::Decision {
+            last = [&[message::FORMAT][..], bytes].concat();
+        }
+    }
+    last
+}
+
+#[test]
+fn decision_that_its_authority_had_forgotten_is_merged_when_it_turns_up() {
+    on_a_large_stack(|| {
+        let (mut cluster, first) = cluster_whose_authority_decided_twice();
+        let (now, from) = (cluster.now(), cluster.peer(1));
+        let verdict = cluster.tracker(0).handle_gossip(now, &from, &first);
+        assert_eq!(verdict, Verdict::Accept);
+        cluster.settle();
+        cluster.run(INTERVAL_MS);
+        for node in 0..3 {
+            let grants = cluster.view(node, 2).expect("held").grants;
+            assert!(grants.contains(Grant::STAKED) && grants.contains(Grant::VALIDATOR), "{node}");
+        }
+        assert_eq!(cluster.tracker(0).counters().own_statements_merged, 1);
+        // Once is enough.
+        let (now, head) = (cluster.now(), cluster.tracker(0).root());
+        assert_eq!(cluster.tracker(0).handle_gossip(now, &from, &first), Verdict::Ignore);
+        assert_eq!(cluster.tracker(0).root(), head);
+    });
+}
+
+#[test]
+fn decisions_that_turn_up_one_after_the_other_while_an_authority_recovers_are_merged() {
+    on_a_large_stack(|| {
+        let (mut cluster, first) = cluster_whose_authority_decided_twice();
+        cluster.stop(0);
+        cluster.lose_disk(0);
+        cluster.restart_alone(0);
+        let (now, from) = (cluster.now(), cluster.peer(1));
+        cluster.tracker(0).handle_gossip(now, &from, &first);
+        cluster.connect_all();
+        cluster.run(20 * INTERVAL_MS);
+        let now = cluster.now();
+        assert!(!cluster.tracker(0).status(now).recovering);
+        for node in 0..3 {
+            let grants = cluster.view(node, 2).expect("held").grants;
+            assert!(grants.contains(Grant::STAKED) && grants.contains(Grant::VALIDATOR), "{node}");
+        }
+    });
+}

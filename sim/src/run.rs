@@ -11,9 +11,6 @@ use crate::{
 /// with its key keeps quiet for ten minutes.
 const QUIET_INTERVALS_MAX: u64 = 75;
 
-/// After how many the operator of an authority that still recovers lets it go on.
-const PATIENCE_INTERVALS: u64 = 30;
-
 /// Runs what `plan` says: faults for a while, then quiet until all is well.
 pub fn run(plan: &Plan) -> Result<Report, Box<Failure>> {
     let mut world = World::new(plan);
@@ -41,7 +38,7 @@ fn rounds_until_well(world: &mut World, rounds_max: u64) -> Result<u64, Violatio
     let mut differs = None;
     for round in 1..=rounds_max {
         world.run_until(world.ms + world.plan.interval_ms)?;
-        crate::workload::release(world, round >= PATIENCE_INTERVALS);
+        crate::workload::release(world);
         differs = check::differences(world);
         if differs.is_none() {
             return Ok(round);

@@ -54,6 +54,9 @@ tallies! {
     member_disks_lost,
     /// Authorities that lost their disk.
     authority_disks_lost,
+    /// Decisions that a replica had and that their authority, which lost its disk, replaced by later
+    /// ones without them: nobody gave them back in time.
+    decisions_forgotten,
     /// Authorities that were away for long.
     authority_outages,
     /// Authorities that nobody could give anything back, and that an operator let go on.

@@ -133,13 +133,13 @@ fn import(world: &mut World) {
 }
 
 /// The operator of an authority that lost its disk lets it go on where nobody who runs could give
-/// anything back, or all have waited long enough.
-pub(crate) fn release(world: &mut World, is_long: bool) {
+/// anything back.
+pub(crate) fn release(world: &mut World) {
     for at in 0..world.nodes.len() {
         let now = world.now(at);
         let Some(tracker) = world.nodes[at].tracker.as_ref() else { continue };
         let is_recovering = world.nodes[at].is_authority && tracker.status(now).recovering;
-        if is_recovering && (is_long || !crate::check::is_word_held(world, at)) {
+        if is_recovering && !crate::check::is_word_held(world, at) {
             let tracker = world.nodes[at].tracker.as_mut().expect("it runs");
             tracker.end_recovery(now);
             world.tally.recoveries_by_hand += 1;

@@ -118,6 +118,13 @@ pub struct Register {
     pub stamp: u32,
 }
 
+impl Register {
+    /// Of two values of one register, the one with the greater of these counts.
+    pub(crate) fn precedence(&self) -> (u32, (bool, u8)) {
+        (self.stamp, self.id.restriction(self.value))
+    }
+}
+
 /// What an authority's operator decided about a node: registers, each with its stamp.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -142,6 +149,20 @@ impl Decision {
             }
             None => self.registers.push(register).is_ok(),
         }
+    }
+
+    /// Takes over from an earlier decision by the same writer what this one lacks: registers, and
+    /// values with greater stamps. Says whether there was anything. A decision holds all that its
+    /// writer decided before, unless the writer had forgotten it.
+    pub(crate) fn recall(&mut self, earlier: &Decision) -> bool {
+        let mut recalled = false;
+        for register in &earlier.registers {
+            let held = self.registers.iter().find(|held| held.id == register.id);
+            if held.is_none_or(|held| held.precedence() < register.precedence()) {
+                recalled |= self.set(*register);
+            }
+        }
+        recalled
     }
 
     /// The greatest stamp in it.

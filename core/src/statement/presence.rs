@@ -42,6 +42,24 @@ pub struct Imported {
     pub uptime: u64,
 }
 
+impl Imported {
+    /// The earlier beginning and the longer uptime.
+    pub(crate) fn merged(self, other: Imported) -> Imported {
+        Imported {
+            first_joined: earliest(self.first_joined, other.first_joined),
+            uptime: self.uptime.max(other.uptime),
+        }
+    }
+}
+
+/// The earlier of two times, of which 0 is none.
+fn earliest(one: u64, other: u64) -> u64 {
+    match (one, other) {
+        (0, time) | (time, 0) => time,
+        (one, other) => one.min(other),
+    }
+}
+
 /// What an authority observed of a node. Times are unix seconds by the authority's clock, 0 where
 /// there is none; they are shown and never compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +112,38 @@ struct Wire {
 }
 
 impl Presence {
+    /// Takes over from an earlier presence by the same writer what this one lacks: of each total the
+    /// greater, and the first of the first times. Which session is here this one knows better, if it
+    /// knows of any. Says whether there was anything. A presence holds all that its writer counted
+    /// before, unless the writer had forgotten it.
+    pub(crate) fn recall(&mut self, earlier: &Presence) -> bool {
+        let before = self.clone();
+        self.first_joined = earliest(self.first_joined, earlier.first_joined);
+        if self.state == PresenceState::NONE {
+            (self.session, self.state, self.rests_on) =
+                (earlier.session, earlier.state, earlier.rests_on);
+            self.joined = earlier.joined;
+        }
+        self.left = self.left.max(earlier.left);
+        self.uptime = self.uptime.max(earlier.uptime);
+        self.imported = match (self.imported, earlier.imported) {
+            (Some(one), Some(other)) => Some(one.merged(other)),
+            (one, other) => one.or(other),
+        };
+        self.horizon = self.horizon.max(earlier.horizon);
+        for tally in &earlier.tallies {
+            match self.tallies.iter_mut().find(|held| held.counter == tally.counter) {
+                Some(held) => {
+                    held.count = held.count.max(tally.count);
+                    held.last = held.last.max(tally.last);
+                }
+                // Each of the counters has a place.
+                None => drop(self.tallies.push(*tally)),
+            }
+        }
+        *self != before
+    }
+
     /// When it last changed by what the authority saw.
     fn transition(joined: u64, left: u64) -> u64 {
         joined.max(left)

@@ -315,8 +315,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
         }
         observe_all(&mut self.authority, &mut self.ledger, now, &mut announcing);
-        if let (true, Some(authority)) = (remembered, self.authority.acting()) {
-            authority.watch_all(&self.ledger, now);
+        if remembered {
+            self.remembered_ms = now.mono_ms;
+            if let Some(authority) = self.authority.acting() {
+                authority.watch_all(&self.ledger, now);
+            }
         }
         for finding in findings {
             self.note_finding(now, finding);

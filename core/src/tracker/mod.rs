@@ -204,6 +204,8 @@ pub struct NodeEventTracker<S: Storage, K> {
     repairs_oldest: bool,
     /// When this node, as its own home, renews next.
     next_own_renewal_ms: u64,
+    /// When this authority last got back something that it had forgotten, or began to recover.
+    remembered_ms: u64,
     /// The journal that was taken back says whose it is.
     has_header: bool,
     header_written: bool,
@@ -258,6 +260,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             next_repair_ms: 0,
             repairs_oldest: false,
             next_own_renewal_ms: 0,
+            remembered_ms: 0,
             has_header: false,
             header_written: false,
             header_last: false,
@@ -377,6 +380,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.next_own_renewal_ms = now.mono_ms;
         if self.authority.is_configured() && !is_whole {
             self.authority.begin_recovery();
+            self.remembered_ms = now.mono_ms;
             // Whatever becomes of the damage, a later start sees that this did not end.
             self.header_written = false;
             self.header_last = true;
@@ -401,7 +405,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Ends the recovery of an authority whose operator vouches that it never said anything that
     /// it does not hold. It ends by itself once this roll equals that of another replica, which
-    /// holds what this authority said.
+    /// holds what this authority said; or once all was read of one that gave something of it back,
+    /// and for 6 intervals nobody has given back anything more.
     pub fn end_recovery(&mut self, now: Now) {
         if !self.authority.is_recovering() {
             return;

@@ -19,6 +19,8 @@ use crate::{
 
 /// After how many complete answers with unequal roots it is found out what differs.
 const MISMATCHES_MAX: u8 = 2;
+/// For how many intervals an authority that recovers waits for more that it had said.
+const RECOVERY_INTERVALS: u64 = 6;
 
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Writes the answer to `from`'s request: what it does not hold yet, as far as it fits.
@@ -106,6 +108,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if equal {
             self.note_equal(now, from, &response.hello);
         }
+        if complete && self.is_read_through(now, from, &response.hello) {
+            self.end_recovery(now);
+        }
         let Some(peer) = self.peers.get_mut(from) else { return };
         let is_other_run = peer.cursor.incarnation != response.cursor.incarnation;
         let read_on = is_other_run || peer.cursor.after < response.cursor.after;
@@ -136,6 +141,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             && !may_lack.iter().any(|flag| hello.flags.contains(*flag))
             && self.ledger.holds_own()
             && (self.ledger.authorities.contains_peer(from) || self.ledger.standing(from).admits())
+    }
+
+    /// Whether an authority that recovers has learned what it can from `from`, of whom it has read
+    /// all, and from everybody else: the rolls need not be equal, since it may hold what nobody else
+    /// does, and tells nobody before it has recovered.
+    fn is_read_through(&self, now: Now, from: &PeerId, hello: &Hello) -> bool {
+        let wait_ms = RECOVERY_INTERVALS * self.interval_ms;
+        self.authority.is_recovering()
+            && self.peers.get(from).is_some_and(|peer| peer.gave_back)
+            && self.is_whole(from, hello)
+            && now.mono_ms.saturating_sub(self.remembered_ms) >= wait_ms
     }
 
     /// Notes what became of the renewal that went along.

@@ -2,7 +2,7 @@
 //! no decision is undone.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
 
@@ -12,6 +12,15 @@ use rollbook_core::{
 };
 
 use crate::sheet::{Sheet, Slot};
+
+/// Whether a statement undid a decision that was held.
+#[derive(Debug)]
+pub(crate) enum Undone {
+    Nothing,
+    /// Its writer lost it with its disk, and nobody who had it was there in time.
+    Forgotten,
+    Broken(String),
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Holding {
@@ -32,14 +41,16 @@ impl Holding {
         holding
     }
 
-    /// Takes what was written.
+    /// Takes what was written, and says which decision that undoes, if one. `forgetful` are the
+    /// authorities that lost their disk: what one says in a later epoch may lack what it said before.
     pub(crate) fn take(
         &mut self,
         sheet: &Rc<Sheet>,
         list: &Authorities,
-        is_tainted: bool,
-    ) -> Result<(), String> {
-        let Some(statement) = &sheet.statement else { return Ok(()) };
+        forgetful: &BTreeSet<Hint>,
+    ) -> Result<Undone, String> {
+        let Some(statement) = &sheet.statement else { return Ok(Undone::Nothing) };
+        let mut has_forgotten = false;
         if let Some(before) = self.slots.get(&statement.slot) {
             let before = before.statement.as_ref().expect("slots hold statements");
             if before.signed().rank() > statement.signed().rank() {
@@ -48,23 +59,25 @@ impl Holding {
                     statement.slot, before.version, statement.version
                 ));
             }
+            has_forgotten = forgetful.contains(&statement.slot.writer)
+                && before.signed().version().epoch < statement.version.epoch;
         }
         self.slots.insert(statement.slot, Rc::clone(sheet));
         if statement.slot.kind != Kind::Decision {
-            return Ok(());
+            return Ok(Undone::Nothing);
         }
         // Whoever was put out for a moment is not held to what it said before.
         let subject = statement.slot.subject;
         self.slots.retain(|slot, _| slot.subject != subject || slot.kind != Kind::Announcement);
-        self.fold_stamps(subject, list, is_tainted)
+        Ok(match self.fold_stamps(subject, list) {
+            None => Undone::Nothing,
+            Some(_) if has_forgotten => Undone::Forgotten,
+            Some(undone) => Undone::Broken(undone),
+        })
     }
 
-    fn fold_stamps(
-        &mut self,
-        subject: PeerId,
-        list: &Authorities,
-        is_tainted: bool,
-    ) -> Result<(), String> {
+    /// Says what was undone about `subject` since it was last looked at.
+    fn fold_stamps(&mut self, subject: PeerId, list: &Authorities) -> Option<String> {
         let mut folded = BTreeMap::new();
         for (writer, _) in list.iter() {
             let slot = Slot { subject, kind: Kind::Decision, writer };
@@ -75,13 +88,13 @@ impl Holding {
                 *stamp = register.stamp.max(*stamp);
             }
         }
-        let mut undone = Ok(());
+        let mut undone = None;
         for ((_, id), stamp) in
             self.stamps.range((subject, RegisterId(0))..=(subject, RegisterId(255)))
         {
             let now = folded.get(id).copied().unwrap_or(0);
-            if now < *stamp && !is_tainted {
-                undone = Err(format!(
+            if now < *stamp {
+                undone = Some(format!(
                     "a decision about {subject} was undone: register {id:?} fell from stamp \
                      {stamp} to {now}"
                 ));

@@ -20,10 +20,10 @@ use std::{
     rc::Rc,
 };
 
-use rollbook_core::{Event, PeerId, Receipt};
+use rollbook_core::{Event, Hint, PeerId, Receipt};
 
 use crate::{adapter::Tracker, sheet::Sheet, world::World};
-use held::Holding;
+use held::{Holding, Undone};
 use promised::Promises;
 pub(crate) use quiet::{agree, differences};
 use told::Told;
@@ -36,6 +36,8 @@ pub(crate) struct Checks {
     /// Nodes that an authority's key was misused about: what is decided about them is not that
     /// authority's doing.
     tainted: BTreeSet<PeerId>,
+    /// Authorities that lost their disk.
+    forgetful: BTreeSet<Hint>,
     /// How often each rule was looked at, so that a report shows that it was.
     pub(crate) looks: Looks,
 }
@@ -111,6 +113,10 @@ pub(crate) fn ended(world: &mut World, at: usize) {
 /// What was on a node's disk is gone.
 pub(crate) fn disk_lost(world: &mut World, at: usize) {
     world.checks.promises.forget(at);
+    if world.nodes[at].is_authority {
+        let hint = world.nodes[at].peer.hint();
+        world.checks.forgetful.insert(hint);
+    }
 }
 
 /// A node put a frame into its journal.
@@ -121,11 +127,19 @@ pub(crate) fn written(world: &mut World, at: usize, sheet: &Rc<Sheet>) {
         let slot = statement.slot;
         world.violate(format!("node {at} believes what nobody signed: {slot:?}"));
     }
+    let mut forgotten = 0;
     watch(world, at, |watch, world| {
         let list = &world.lists[world.nodes[at].list];
-        let is_tainted = world.checks.tainted.contains(&statement.slot.subject);
-        watch.holding.take(sheet, list, is_tainted)
+        match watch.holding.take(sheet, list, &world.checks.forgetful)? {
+            Undone::Broken(undone) if !world.checks.tainted.contains(&statement.slot.subject) => {
+                return Err(undone);
+            }
+            Undone::Forgotten => forgotten += 1,
+            Undone::Broken(_) | Undone::Nothing => {}
+        }
+        Ok(())
     });
+    world.tally.decisions_forgotten += forgotten;
 }
 
 /// A node told its application something.
