@@ -763,12 +763,13 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             return Err(Full);
         }
         self.note_version(version);
+        let before = self.roll.head();
         for statement in &both {
             self.roll.put(statement).expect("there is room for both");
-            self.durability.own_statement(self.roll.head());
         }
         // What waits outside is let in after them: the room that was found is theirs.
         let change = self.roll.head();
+        self.durability.own_statement(before + 1, change);
         self.follow_standing(subject);
         Ok(change)
     }
