@@ -90,6 +90,11 @@ impl Authorities {
         self.listed.iter().map(|(hint, peer_id)| (*hint, peer_id))
     }
 
+    /// How many of them act.
+    pub(crate) fn acting_count(&self) -> usize {
+        self.listed.len()
+    }
+
     /// The place of `hint` among the sorted peer ids: names an authority in a byte to those who
     /// trust the same ones.
     pub(crate) fn index_of(&self, hint: Hint) -> Option<u8> {

@@ -6,18 +6,22 @@
 //! Invariants:
 //! - it writes only its own slots, and a presence only about a node that it admits;
 //! - a lease lives in memory and in monotonic time; only transitions become statements;
-//! - leases are sorted by peer id, one per node.
+//! - leases are sorted by peer id, one per node, each of a node that is vouched for;
+//! - of the nodes that it lets in by itself, it stays within its share of the capacity.
 
 use crate::{
     key::{PublicKey, Signer, Verifier},
     ledger::Ledger,
     message::{LeaseAnswer, Renew},
-    peer_id::PeerId,
+    multiaddr::Prefix,
+    newcomers::{Newcomers, TooMany},
+    node_data::NodeData,
+    peer_id::{Hint, PeerId},
     statement::{
         Announcement, Decision, Grant, Imported, Intent, Presence, PresenceState, Register,
         RegisterId, Session, Standing,
     },
-    storage::{Full, List, Storage},
+    storage::{Buffer, Full, List, Storage},
     time::Now,
 };
 
@@ -25,9 +29,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Admission {
-    /// Whoever renews a lease.
+    /// Whoever renews a lease: at a limited rate, a limited number of nodes whose public addresses
+    /// begin alike, and up to this authority's share of the capacity.
     #[default]
     Open,
+    /// Whoever is on a list ([`set_allowed`](crate::NodeEventTracker::set_allowed)) and renews a
+    /// lease, and whom an operator admits.
+    AllowList,
     /// Whom an operator admits.
     Manual,
 }
@@ -132,6 +140,13 @@ pub struct CentralAuthority<S: Storage> {
     /// How much longer until a lapsed lease becomes a statement.
     grace_ms: u64,
     leases: S::PerLease<Lease>,
+    /// Whom it lets in by a list, sorted.
+    allowed: S::PerLease<PeerId>,
+    /// Whom it let in by itself of late.
+    newcomers: Newcomers<S>,
+    /// How many places of its share are taken, and when that is counted anew.
+    places_taken: usize,
+    next_count_ms: u64,
     /// Not after the first lease lapses: looked at again then.
     next_lapse_ms: u64,
     /// Until when by the wall clock this or an earlier run is known to have been here.
@@ -149,6 +164,10 @@ impl<S: Storage> CentralAuthority<S> {
             window_ms: 0,
             grace_ms: 0,
             leases: <S::PerLease<Lease> as List<Lease>>::EMPTY,
+            allowed: <S::PerLease<PeerId> as List<PeerId>>::EMPTY,
+            newcomers: Newcomers::new(),
+            places_taken: 0,
+            next_count_ms: 0,
             next_lapse_ms: 0,
             alive_unix: 0,
             resumed_unix: 0,
@@ -162,6 +181,26 @@ impl<S: Storage> CentralAuthority<S> {
         self.window_ms = window_ms;
         self.grace_ms = grace_ms;
         self.next_lapse_ms = u64::MAX;
+    }
+
+    /// Replaces the list of whom it lets in.
+    pub(crate) fn set_allowed(&mut self, peers: &[PeerId]) -> Result<(), CommandError> {
+        if self.acts == Acts::No {
+            return Err(CommandError::NotAuthority);
+        }
+        peers.iter().try_for_each(check_key)?;
+        if peers.len() > self.allowed.capacity_max() {
+            return Err(CommandError::Full);
+        }
+        while let Some(last) = self.allowed.len().checked_sub(1) {
+            self.allowed.swap_remove_at(last);
+        }
+        for peer in peers {
+            let end = self.allowed.len();
+            self.allowed.insert_at(end, *peer).map_err(|Full| CommandError::Full)?;
+        }
+        self.allowed.sort_unstable();
+        Ok(())
     }
 
     /// Whether this node is an authority.
@@ -259,34 +298,118 @@ impl<S: Storage> CentralAuthority<S> {
         self.next_lapse_ms = now.mono_ms + self.window_ms;
     }
 
-    /// Answers a renewal, and issues a presence where that is a transition.
+    /// Answers a renewal of a node whose connection comes from a public address with `prefix`, if
+    /// that is known, and issues a presence where it is a transition.
     pub(crate) fn renew<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        prefix: Option<Prefix>,
+        renew: Renew,
+    ) -> LeaseAnswer {
+        let standing = ledger.standing(peer);
+        if standing != Standing::PENDING {
+            if !standing.admits() {
+                ledger.counters.leases_refused += 1;
+                return LeaseAnswer::REFUSED;
+            }
+            return self.go_on(ledger, now, peer, renew);
+        }
+        let said = ledger.announcement_of(peer).and_then(|signed| signed.read());
+        let prefix = prefix.or_else(|| {
+            said.as_ref().and_then(|said| said.addresses.iter().find_map(|at| Prefix::of(at)))
+        });
+        let comes_here = said.as_ref().is_some_and(|said| {
+            said.home == ledger.own_hint()
+                && said.session == renew.session
+                && said.intent != Intent::LEAVING
+        });
+        let is_held = said.is_some();
+        drop(said);
+        if let Err(answer) = self.may_come(ledger, now, peer, prefix) {
+            ledger.pool.refresh(peer, now.mono_ms);
+            return answer;
+        }
+        if !is_held || !ledger.roll.has_room() {
+            return LeaseAnswer::FULL;
+        }
+        if !comes_here {
+            // It takes this authority as its home now, and says so next.
+            return LeaseAnswer::GRANTED;
+        }
+        let answer = self.go_on(ledger, now, peer, renew);
+        if !ledger.is_vouched(peer) {
+            self.drop_lease(peer);
+        } else if peer != ledger.own() {
+            self.places_taken += 1;
+            let places = u64::try_from(share(ledger)).unwrap_or(u64::MAX);
+            self.newcomers.note(places, prefix, now);
+        }
+        answer
+    }
+
+    /// Whether a node may come for which nobody vouches, and else what it is told.
+    fn may_come<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        prefix: Option<Prefix>,
+    ) -> Result<(), LeaseAnswer> {
+        match self.admission {
+            _ if peer == ledger.own() => return Ok(()),
+            Admission::Open => {}
+            // Whom an operator names needs no other reason.
+            Admission::AllowList if self.allowed.binary_search(peer).is_ok() => return Ok(()),
+            Admission::AllowList | Admission::Manual => return Err(LeaseAnswer::PENDING),
+        }
+        if !self.has_place(ledger, now) {
+            ledger.counters.newcomers_over_share += 1;
+            return Err(LeaseAnswer::FULL);
+        }
+        let places = u64::try_from(share(ledger)).unwrap_or(u64::MAX);
+        match self.newcomers.may_come(places, prefix, now) {
+            Ok(()) => Ok(()),
+            Err(TooMany::Alike) => {
+                ledger.counters.newcomers_over_quota += 1;
+                Err(LeaseAnswer::FULL)
+            }
+            Err(TooMany::AtOnce) => {
+                ledger.counters.newcomers_over_rate += 1;
+                Err(LeaseAnswer::PENDING)
+            }
+        }
+    }
+
+    /// Whether this authority has not used up its share of the places: as many as there are for each
+    /// of the authorities, so that all together stay within the capacity though none knows yet what
+    /// the others do.
+    fn has_place<K: Signer + Verifier>(&mut self, ledger: &Ledger<S, K>, now: Now) -> bool {
+        let share = share(ledger);
+        if ledger.roll.count() < share {
+            return true;
+        }
+        if now.mono_ms >= self.next_count_ms {
+            self.next_count_ms = now.mono_ms.saturating_add(self.window_ms);
+            let own = ledger.own_hint();
+            let taken = ledger.roll.iter().filter(|node| is_first_voucher(*node, own));
+            self.places_taken = taken.count();
+        }
+        self.places_taken < share
+    }
+
+    /// Renews the lease of a node that belongs to the network, or is about to.
+    fn go_on<K: Signer + Verifier>(
         &mut self,
         ledger: &mut Ledger<S, K>,
         now: Now,
         peer: &PeerId,
         renew: Renew,
     ) -> LeaseAnswer {
-        let standing = ledger.standing(peer);
-        if standing == Standing::PENDING && self.admission == Admission::Manual {
-            if peer != ledger.own() {
-                ledger.pool.refresh(peer, now.mono_ms);
-                return LeaseAnswer::PENDING;
-            }
-        } else if standing != Standing::PENDING && !standing.admits() {
-            ledger.counters.leases_refused += 1;
-            return LeaseAnswer::REFUSED;
-        }
         let known = self.find(peer).ok().map(|place| self.leases[place]);
-        // A lease is for a node that is held somewhere, so there are no more leases than places.
-        let is_held = ledger.announcement_of(peer).is_some();
-        let is_vouched = ledger.is_vouched(peer);
-        let may_have = match known {
-            None => is_held && (is_vouched || ledger.roll.has_room()),
-            // One that waited in vain is held no more, and has to send its announcement again.
-            Some(_) => is_held || is_vouched,
-        };
-        if !may_have {
+        if known.is_none() && ledger.announcement_of(peer).is_none() {
+            // It has to send its announcement again.
             return LeaseAnswer::FULL;
         }
         let lease = Lease {
@@ -571,6 +694,22 @@ impl<S: Storage> CentralAuthority<S> {
         self.next_lapse_ms = self.next_lapse_ms.min(lapse_ms);
         Ok(())
     }
+}
+
+/// How many places one authority gives to nodes by itself.
+fn share<S: Storage, K: Signer + Verifier>(ledger: &Ledger<S, K>) -> usize {
+    (ledger.roll.capacity() / ledger.authorities.acting_count().max(1)).max(1)
+}
+
+/// Whether `authority` is the one of all whose presences are held that knows the node for longest.
+/// Which it was counts only for the shares of authorities.
+fn is_first_voucher(node: &NodeData<impl Buffer>, authority: Hint) -> bool {
+    let first = node
+        .presences()
+        .filter_map(|signed| Some((signed.read()?.first_joined, signed.writer())))
+        .filter(|(first_joined, _)| *first_joined > 0)
+        .min();
+    first.is_some_and(|(_, writer)| writer == authority)
 }
 
 /// Only a node that can sign belongs to a network: anything verifies under a weak key.

@@ -41,6 +41,11 @@ impl Bucket {
         missing_us > missing_max_us || missing_us + rate.period_us <= missing_max_us
     }
 
+    /// When it is full again: the later, the more was taken out.
+    pub(crate) fn full_us(&self) -> u64 {
+        self.full_us
+    }
+
     /// Takes out a token, of which there is [one](Bucket::has_token).
     pub(crate) fn take_token(&mut self, rate: Rate, now: Now) {
         let now_us = micros(now);

@@ -98,6 +98,12 @@ counters! {
     leases_lapsed,
     /// Renewals refused.
     leases_refused,
+    /// New nodes put off, as an authority vouches for no more of them at a time.
+    newcomers_over_rate,
+    /// New nodes put off, as many came from addresses that begin alike.
+    newcomers_over_quota,
+    /// New nodes put off, as this authority has used up its share of the places.
+    newcomers_over_share,
     /// Notices lost because the application did not take them in time.
     notices_lost,
 }

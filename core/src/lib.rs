@@ -157,6 +157,7 @@ pub mod limits;
 pub mod message;
 pub mod multiaddr;
 mod network;
+mod newcomers;
 mod node_data;
 mod peer_id;
 mod peers;

@@ -62,6 +62,25 @@ pub(crate) const fn authority_rate(capacity: u64, interval_ms: u64) -> Rate {
     Rate::new(4 * capacity, period_us)
 }
 
+/// New nodes that one authority vouches for by itself, with open admission. Each is signed, brought
+/// to disk and told to everybody: a network of a thousand comes up at once, and a flood adds one
+/// statement of 150 bytes with its announcement in 100 ms to what a member reads.
+pub(crate) const NEWCOMERS: Rate = Rate::new(1_024, 100_000);
+/// Of these: those whose addresses begin alike. So many at once, and as many again in a day: an
+/// eighth of an authority's places, and no more than a /24 has addresses.
+pub(crate) const fn newcomers_alike(places: u64) -> Rate {
+    const DAY_US: u64 = 24 * 60 * 60 * 1_000_000;
+    let alike = match places / 8 {
+        0 => 1,
+        alike if alike > 256 => 256,
+        alike => alike,
+    };
+    Rate::new(alike, DAY_US / alike)
+}
+/// Address prefixes that an authority counts new nodes of. Where there are more, the one of which
+/// the least came gives way.
+pub(crate) const PREFIXES_MAX: usize = 4_096;
+
 /// Of the places for nodes that wait, those for nodes that are not connected: one of so many.
 pub(crate) const WAITING_INTRODUCED: usize = 2;
 /// Of the places for nodes that wait, those for nodes that one peer introduced: one of so many, and

@@ -242,13 +242,14 @@ impl LeaseAnswer {
     pub const NONE: LeaseAnswer = LeaseAnswer(0);
     /// The authority knows that the session is here.
     pub const GRANTED: LeaseAnswer = LeaseAnswer(1);
-    /// The node waits for an operator to admit it.
+    /// The node waits: for an operator to admit it, or for its turn where many come at once.
     pub const PENDING: LeaseAnswer = LeaseAnswer(2);
     /// The node is removed or banned.
     pub const REFUSED: LeaseAnswer = LeaseAnswer(3);
     /// The authority has lost its journal and signs nothing yet.
     pub const RECOVERING: LeaseAnswer = LeaseAnswer(4);
-    /// The authority has no room for another node.
+    /// The authority has no place for another node, or for another from its part of the network; or
+    /// its announcement is not held there and has to be sent along.
     pub const FULL: LeaseAnswer = LeaseAnswer(5);
 }
 

@@ -3,9 +3,62 @@
 //!
 //! Their text form is the business of hosted programs.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
+
 use crate::{limits::ADDRESS_SIZE_MAX, peer_id::PeerId};
 
+const IP4: u32 = 4;
+const IP6: u32 = 41;
 const P2P: u32 = 421;
+const P2P_CIRCUIT: u32 = 290;
+
+/// The part of a public IP address that one party commonly holds as a whole: of an IPv4 address the
+/// first 24 bits, of an IPv6 address the first 48.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix(u64);
+
+impl Prefix {
+    /// The prefix of the address that `address` begins with. None where that is no public IP
+    /// address, or only that of a relay.
+    pub(crate) fn of(address: &[u8]) -> Option<Prefix> {
+        let (code, value, mut rest) = component(address)?;
+        while !rest.is_empty() {
+            let (code, _, after) = component(rest)?;
+            if code == P2P_CIRCUIT {
+                return None;
+            }
+            rest = after;
+        }
+        match code {
+            IP4 => Prefix::of_ip4(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?)),
+            IP6 => Prefix::of_ip6(Ipv6Addr::from(<[u8; 16]>::try_from(value).ok()?)),
+            _ => None,
+        }
+    }
+
+    fn of_ip4(address: Ipv4Addr) -> Option<Prefix> {
+        let [a, b, c, _] = address.octets();
+        let is_shared = a == 100 && b & 0xc0 == 64;
+        let is_local = a == 0
+            || address.is_private()
+            || address.is_loopback()
+            || address.is_link_local()
+            || is_shared;
+        (!is_local).then(|| Prefix(u64::from_be_bytes([4, 0, 0, 0, 0, a, b, c])))
+    }
+
+    fn of_ip6(address: Ipv6Addr) -> Option<Prefix> {
+        if let Some(address) = address.to_ipv4_mapped() {
+            return Prefix::of_ip4(address);
+        }
+        let is_local = address.is_unspecified()
+            || address.is_loopback()
+            || address.is_unique_local()
+            || address.is_unicast_link_local();
+        let [a, b, c, d, e, f, ..] = address.octets();
+        (!is_local).then(|| Prefix(u64::from_be_bytes([6, 0, a, b, c, d, e, f])))
+    }
+}
 
 /// How the value of a protocol is measured.
 enum ValueSize {
@@ -123,6 +176,46 @@ mod tests {
         assert!(!is_central_authority(&with_peer(&IP4_TCP, &other), &at));
         assert!(!is_central_authority(&IP4_TCP, &at));
         assert!(!is_central_authority(&IP4_TCP, &IP4_TCP));
+    }
+
+    fn ip4(octets: [u8; 4]) -> Vec<u8> {
+        [&[4][..], &octets, &[6, 0x1d, 0xe7]].concat()
+    }
+
+    fn ip6(text: &str) -> Vec<u8> {
+        let address: Ipv6Addr = text.parse().expect("an address");
+        [&[41][..], &address.octets(), &[6, 0x1d, 0xe7]].concat()
+    }
+
+    #[test]
+    fn prefix_is_that_of_a_public_address() {
+        let prefix = Prefix::of(&ip4([192, 0, 2, 7]));
+        assert!(prefix.is_some());
+        assert_eq!(prefix, Prefix::of(&ip4([192, 0, 2, 200])));
+        assert_ne!(prefix, Prefix::of(&ip4([192, 0, 3, 7])));
+        assert_eq!(prefix, Prefix::of(&ip6("::ffff:192.0.2.9")));
+        let prefix = Prefix::of(&ip6("2001:db8:1:2::3"));
+        assert!(prefix.is_some());
+        assert_eq!(prefix, Prefix::of(&ip6("2001:db8:1:ffff::1")));
+        assert_ne!(prefix, Prefix::of(&ip6("2001:db8:2::")));
+    }
+
+    #[test]
+    fn local_relayed_and_named_addresses_have_no_prefix() {
+        for octets in [[127, 0, 0, 1], [10, 1, 2, 3], [172, 16, 0, 1], [192, 168, 0, 1]] {
+            assert_eq!(Prefix::of(&ip4(octets)), None);
+        }
+        for octets in [[169, 254, 0, 1], [100, 64, 0, 1], [100, 127, 0, 1], [0, 0, 0, 0]] {
+            assert_eq!(Prefix::of(&ip4(octets)), None);
+        }
+        for text in ["::1", "::", "fe80::1", "fd00::1", "::ffff:10.0.0.1"] {
+            assert_eq!(Prefix::of(&ip6(text)), None, "{text}");
+        }
+        let relayed = [&ip4([192, 0, 2, 7])[..], &[0xa2, 0x02]].concat();
+        assert_eq!(Prefix::of(&relayed), None);
+        assert_eq!(Prefix::of(&[54, 1, b'a', 6, 0, 1]), None, "a name");
+        assert_eq!(Prefix::of(&[4, 192, 0, 2, 7, 6, 0]), None, "cut short");
+        assert_eq!(Prefix::of(&[]), None);
     }
 
     #[test]

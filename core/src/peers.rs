@@ -11,6 +11,7 @@ use crate::{
         VERIFICATIONS_AT_FIRST,
     },
     message::{Cursor, Flags, Hello},
+    multiaddr::Prefix,
     peer_id::PeerId,
     reconcile::Budget,
     storage::{Full, List, Storage},
@@ -27,6 +28,8 @@ pub(crate) const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) peer_id: PeerId,
+    /// Of the address that it is connected from, where that is public.
+    pub(crate) prefix: Option<Prefix>,
     /// Where to go on reading its changes.
     pub(crate) cursor: Cursor,
     /// The version of this node's announcement that it holds.
@@ -169,6 +172,7 @@ impl<S: Storage> Peers<S> {
         let end = self.peers.len();
         let peer = Peer {
             peer_id,
+            prefix: None,
             cursor: Cursor::default(),
             acknowledged: Version::ZERO,
             asked_ms: None,

@@ -148,10 +148,14 @@ pub(crate) struct StartArgs {
     /// Kind of key to make where there is none: ed25519 or secp256k1 [default: ed25519]
     #[arg(long, value_name = "TYPE")]
     pub(crate) key_type: Option<String>,
-    /// Whether an authority admits whoever comes (open) or only whom it is told to (manual)
-    /// [default: open]
+    /// Whether an authority admits whoever comes (open), whoever is on a list (allow-list), or only
+    /// whom its operator admits (manual) [default: open]
     #[arg(long, value_name = "MODE")]
     pub(crate) admission: Option<String>,
+    /// File with the peer ids that are admitted under --admission allow-list, one a line; read again
+    /// at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allow_list: Option<String>,
     /// Name of a grant of the network's own, beside staked and validator, in the same order on
     /// every node; may be repeated
     #[arg(long, value_name = "NAME", num_args = 1..)]
@@ -183,6 +187,7 @@ impl StartArgs {
         layer.flag("sync-interval", self.sync_interval);
         layer.flag("key-type", self.key_type);
         layer.flag("admission", self.admission);
+        layer.flag("allow-list", self.allow_list);
         layer.flag("grant-name", self.grant_name);
         layer.flag("max-connections", self.max_connections);
         layer.flag("fresh", self.fresh);

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder};
 
+use crate::allow_list::AllowList;
 use crate::layers::{Layer, Layers};
 
 /// Where a node keeps its files if nothing else is said.
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) sync_interval: Option<Duration>,
     pub(crate) key_type: Option<KeyType>,
     pub(crate) admission: Admission,
+    /// Given exactly if the admission is by it.
+    pub(crate) allow_list: Option<AllowList>,
     pub(crate) grant_names: Vec<String>,
     pub(crate) max_connections: Option<u32>,
     pub(crate) fresh: bool,
@@ -50,6 +53,17 @@ impl Config {
     }
 
     fn from_layers(layers: &Layers) -> Result<Self> {
+        let admission = layers.one("admission", admission)?.unwrap_or_default();
+        let allow_list = layers.one("allow-list", text)?.map(AllowList::new);
+        match (admission, &allow_list) {
+            (Admission::AllowList, None) => {
+                bail!("--admission: allow-list needs --allow-list FILE");
+            }
+            (Admission::Open | Admission::Manual, Some(_)) => {
+                bail!("--allow-list: it counts only with --admission allow-list");
+            }
+            _ => {}
+        }
         Ok(Self {
             network: layers.one("network", text)?.unwrap_or_else(|| NETWORK.to_owned()),
             authorities: layers.many("authority", authority)?.unwrap_or_default(),
@@ -64,7 +78,8 @@ impl Config {
             agent: layers.one("agent", text)?,
             sync_interval: layers.one("sync-interval", duration)?,
             key_type: layers.one("key-type", key_type)?,
-            admission: layers.one("admission", admission)?.unwrap_or_default(),
+            admission,
+            allow_list,
             grant_names: layers.many("grant-name", text)?.unwrap_or_default(),
             max_connections: layers.one("max-connections", count)?,
             fresh: layers.one("fresh", switch)?.unwrap_or(false),
@@ -72,7 +87,8 @@ impl Config {
     }
 
     /// A node with these settings, not yet started.
-    pub(crate) fn builder(&self) -> NodeBuilder {
+    pub(crate) fn builder(&self) -> Result<NodeBuilder> {
+        let allowed = self.allow_list.as_ref().map(AllowList::read).transpose()?;
         let mut builder = Node::builder()
             .network(&self.network)
             .authorities(self.authorities.clone())
@@ -80,6 +96,7 @@ impl Config {
             .external_addresses(self.external_addresses.clone())
             .capabilities(self.capabilities.clone())
             .admission(self.admission)
+            .allowed(allowed.unwrap_or_default())
             .grant_names(self.grant_names.clone())
             .fresh(self.fresh);
         if let Some(listen) = &self.listen {
@@ -97,7 +114,7 @@ impl Config {
         if let Some(count) = self.max_connections {
             builder = builder.max_connections(count);
         }
-        builder
+        Ok(builder)
     }
 }
 
@@ -159,7 +176,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn admission(text: &str) -> Result<Admission, String> {
-    text.parse().map_err(|_unknown| format!("{text:?} is neither open nor manual"))
+    text.parse().map_err(|_unknown| format!("{text:?} is neither open, allow-list nor manual"))
 }
 
 fn switch(text: &str) -> Result<bool, String> {
@@ -270,6 +287,14 @@ mod tests {
         refusal("max-connections", "0");
         refusal("max-connections", "many");
         refusal("data-dir", " ");
+    }
+
+    #[test]
+    fn list_is_given_with_its_admission_and_not_without() {
+        let both = [("admission", "allow-list"), ("allow-list", "peers.txt")];
+        assert_eq!(load(&both).expect("loaded").admission, Admission::AllowList);
+        assert!(refusal("admission", "allow-list").contains("--allow-list"));
+        assert!(refusal("allow-list", "peers.txt").contains("--admission"));
     }
 
     #[test]

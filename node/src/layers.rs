@@ -56,6 +56,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::one("sync-interval"),
     Key::one("key-type"),
     Key::one("admission"),
+    Key::one("allow-list"),
     Key::list("grant-name"),
     Key::one("max-connections"),
     Key::switch("fresh"),

@@ -4,6 +4,7 @@
 //! * whatever fails ends in one line on standard error and a status other than 0
 //! * results go to standard output, everything else to standard error
 
+mod allow_list;
 mod api;
 mod api_file;
 mod cli;

@@ -40,10 +40,11 @@ pub(crate) fn run(args: StartArgs) -> Result<()> {
 }
 
 async fn start(config: Config) -> Result<()> {
-    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let mut signals =
+        Signals::new(config.allow_list.is_some()).context("cannot listen for signals")?;
     let listener = bind(&config).await?;
     let node = tokio::select! {
-        node = config.builder().start() => node?,
+        node = config.builder()?.start() => node?,
         () = signals.next() => return Ok(()),
     };
     let outcome = run_ready(&config, &node, listener, &mut signals).await;
@@ -75,9 +76,14 @@ async fn run_ready(
     // A closed standard output is no reason to stop.
     let _ = output::print(&first_screen(config, node, &api_file));
 
-    tokio::select! {
-        () = signals.next() => {}
-        _ = node.stopped() => {}
+    loop {
+        tokio::select! {
+            reload = signals.next_or_reload() => match reload {
+                true => reload_allow_list(config, node).await,
+                false => break,
+            },
+            _ = node.stopped() => break,
+        }
     }
     tracing::info!("leaving");
     api_file.remove(node.data_dir());
@@ -90,6 +96,19 @@ async fn run_ready(
         () = signals.next() => {}
     }
     Ok(node.stopped().await?)
+}
+
+/// Reads the allow-list anew. A list that cannot be read changes nothing.
+async fn reload_allow_list(config: &Config, node: &NodeHandle) {
+    let Some(list) = &config.allow_list else { return };
+    let set = match list.read() {
+        Ok(peers) => node.set_allowed(peers).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    match set {
+        Ok(()) => tracing::warn!(path = %list.path().display(), "allow-list read anew"),
+        Err(error) => tracing::error!("the allow-list stays as it was: {error:#}"),
+    }
 }
 
 /// Takes the address of the HTTP API before the node shows itself to others.

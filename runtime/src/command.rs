@@ -17,6 +17,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
 pub(crate) enum Command {
     Announce { change: AnnouncementChange, reply: Reply<()> },
     Operate { peer: PeerId, operation: Operation, reply: Reply<()> },
+    SetAllowed { peers: Vec<PeerId>, reply: Reply<()> },
     Import { records: Vec<ImportRecord>, options: ImportOptions, reply: Reply<ImportReport> },
     Leave,
 }

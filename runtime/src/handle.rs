@@ -90,6 +90,16 @@ impl NodeHandle {
         self.operate(*peer, Operation::Admit).await
     }
 
+    /// Replaces the list of whom an authority lets in under [`Admission::AllowList`]. Who is not on
+    /// it any more stays until it is removed. The list is not kept over a restart:
+    /// [`NodeBuilder::allowed`] gives it again.
+    ///
+    /// [`Admission::AllowList`]: crate::Admission::AllowList
+    /// [`NodeBuilder::allowed`]: crate::NodeBuilder::allowed
+    pub async fn set_allowed(&self, peers: Vec<PeerId>) -> Result<(), CommandError> {
+        self.command(|reply| Command::SetAllowed { peers, reply }).await?
+    }
+
     /// Bans a node; on an authority only. Returns once the decision is on disk.
     pub async fn ban(&self, peer: &PeerId) -> Result<(), CommandError> {
         self.operate(*peer, Operation::Ban).await

@@ -3,17 +3,21 @@
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use libp2p::Multiaddr;
+use rollbook_core::PeerId;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::StartError, handle::NodeHandle, identity::KeyType};
 
 /// Whom authorities let in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Admission {
-    /// Whoever comes, up to the capacity, at a limited rate.
+    /// Whoever comes, up to the authority's share of the capacity, at a limited rate, a limited
+    /// number from public addresses that begin alike.
     #[default]
     Open,
+    /// Whoever is on the list, and whom an operator admits.
+    AllowList,
     /// Whom an operator admits.
     Manual,
 }
@@ -22,6 +26,7 @@ impl fmt::Display for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Admission::Open => "open",
+            Admission::AllowList => "allow-list",
             Admission::Manual => "manual",
         })
     }
@@ -33,6 +38,7 @@ impl FromStr for Admission {
     fn from_str(text: &str) -> Result<Admission, UnknownAdmission> {
         match text {
             "open" => Ok(Admission::Open),
+            "allow-list" => Ok(Admission::AllowList),
             "manual" => Ok(Admission::Manual),
             _ => Err(UnknownAdmission),
         }
@@ -41,7 +47,7 @@ impl FromStr for Admission {
 
 /// The text names no admission mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the admission is `open` or `manual`")]
+#[error("the admission is `open`, `allow-list` or `manual`")]
 pub struct UnknownAdmission;
 
 /// A node of the network. It is made by [`Node::builder`] and used by its [`NodeHandle`].
@@ -68,6 +74,7 @@ pub struct NodeBuilder {
     pub(crate) sync_interval: Duration,
     pub(crate) key_type: Option<KeyType>,
     pub(crate) admission: Admission,
+    pub(crate) allowed: Vec<PeerId>,
     pub(crate) grant_names: Vec<String>,
     pub(crate) max_connections: u32,
     pub(crate) capacity: u32,
@@ -87,6 +94,7 @@ impl Default for NodeBuilder {
             sync_interval: Duration::from_secs(10),
             key_type: None,
             admission: Admission::Open,
+            allowed: Vec::new(),
             grant_names: Vec::new(),
             max_connections: 1024,
             capacity: 100_000,
@@ -167,6 +175,13 @@ impl NodeBuilder {
     /// Whom this node lets in, if it is an authority. Default: whoever comes.
     pub fn admission(mut self, admission: Admission) -> NodeBuilder {
         self.admission = admission;
+        self
+    }
+
+    /// Whom this node lets in, if it is an authority under [`Admission::AllowList`]. See
+    /// [`NodeHandle::set_allowed`] for another list while it runs. Default: nobody.
+    pub fn allowed(mut self, peers: Vec<PeerId>) -> NodeBuilder {
+        self.allowed = peers;
         self
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn open_store(
         capacity: builder.capacity,
         admission: match builder.admission {
             Admission::Open => rollbook_core::Admission::Open,
+            Admission::AllowList => rollbook_core::Admission::AllowList,
             Admission::Manual => rollbook_core::Admission::Manual,
         },
         message_size_max: MESSAGE_SIZE_MAX,
@@ -64,6 +65,11 @@ pub(crate) fn open_store(
     tracker
         .init(config, identity.core_key(), random::bytes()?)
         .map_err(|error| StartError::Config(error.to_string()))?;
+    if tracker.authority().is_some() {
+        tracker
+            .set_allowed(&builder.allowed)
+            .map_err(|error| StartError::Config(format!("the allow-list: {error}")))?;
+    }
     let (journal, recovered) = open_journal(files, dir, &mut tracker)?;
     if recovered.damaged > 0 {
         tracker.note_damage();

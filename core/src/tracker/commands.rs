@@ -160,6 +160,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.ledger.let_go(peer);
     }
 
+    /// Replaces the list of whom this authority lets in under [`Admission::AllowList`]: at most as
+    /// many as it can hold leases. Who is not on it any more stays in the roll until it is removed.
+    /// The list is no part of the journal: it is set again at each start.
+    ///
+    /// [`Admission::AllowList`]: crate::Admission::AllowList
+    pub fn set_allowed(&mut self, peers: &[PeerId]) -> Result<(), CommandError> {
+        self.authority.set_allowed(peers)
+    }
+
     /// Decides that a node belongs to the network.
     pub fn admit(&mut self, now: Now, peer: &PeerId) -> Result<Receipt, CommandError> {
         self.advance(now);

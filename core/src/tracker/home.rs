@@ -15,12 +15,22 @@ pub(super) struct Home {
     given_up: Option<PeerId>,
     answered_ms: u64,
     in_touch: InTouch,
+    /// How often in a row it was refused a lease.
+    refusals: u8,
 }
+
+/// How often the time doubles after which a node asks again that was refused a lease.
+const DOUBLINGS_MAX: u8 = 3;
 
 impl Home {
     /// None yet.
-    pub(super) const NONE: Home =
-        Home { current: None, given_up: None, answered_ms: 0, in_touch: InTouch::NONE };
+    pub(super) const NONE: Home = Home {
+        current: None,
+        given_up: None,
+        answered_ms: 0,
+        in_touch: InTouch::NONE,
+        refusals: 0,
+    };
 
     pub(super) fn current(&self) -> Option<PeerId> {
         self.current
@@ -46,6 +56,7 @@ impl Home {
         self.current = Some(home);
         self.answered_ms = now.mono_ms;
         self.in_touch = in_touch;
+        self.refusals = 0;
     }
 
     /// Gives the home up if it has not answered for `patience_ms`. Says whether it did.
@@ -64,6 +75,28 @@ impl Home {
             self.current = None;
         }
         self.given_up = Some(by);
+    }
+
+    /// As [`Home::refused`], where asking again soon will not help.
+    pub(super) fn turned_down(&mut self, by: PeerId) {
+        self.refused(by);
+        self.refusals = self.refusals.saturating_add(1);
+    }
+
+    /// Whether the last answer to this node was that it gets no lease.
+    pub(super) fn is_turned_down(&self) -> bool {
+        self.refusals > 0
+    }
+
+    /// What it was turned down for holds no longer.
+    pub(super) fn forget_refusals(&mut self) {
+        self.refusals = 0;
+    }
+
+    /// How many intervals pass until an authority is asked again: more, the more often in a row it
+    /// refused.
+    pub(super) fn intervals(&self) -> u64 {
+        1 << self.refusals.saturating_sub(1).min(DOUBLINGS_MAX)
     }
 
     /// When the home is given up if it stays silent.

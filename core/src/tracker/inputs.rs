@@ -9,6 +9,7 @@ use crate::{
     message::{
         self, LeaseAnswer, MessageError, Renew, Request, Response, SyncRequest, SyncResponse,
     },
+    multiaddr::Prefix,
     peer_id::PeerId,
     source::{Source, Way},
     statement::{Intent, Kind, PresenceState, StatementError},
@@ -101,7 +102,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.take_statements(now, from, Way::Exchange, request.statements);
         let is_recovering = self.authority.is_recovering();
         let lease = match (self.authority.acting(), request.renew) {
-            (Some(authority), Some(renew)) => authority.renew(&mut self.ledger, now, from, renew),
+            (Some(authority), Some(renew)) => {
+                let prefix = self.peers.get(from).and_then(|peer| peer.prefix);
+                authority.renew(&mut self.ledger, now, from, prefix, renew)
+            }
             (None, Some(_)) if is_recovering => LeaseAnswer::RECOVERING,
             _ => LeaseAnswer::NONE,
         };
@@ -195,6 +199,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
     }
 
+    /// As [`NodeEventTracker::handle_connected`], where it is known which binary multiaddr the peer
+    /// is connected from: one address counts for one place, whatever the peer announces.
+    pub fn handle_connected_from(&mut self, now: Now, peer: &PeerId, remote: &[u8]) {
+        self.handle_connected(now, peer);
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.prefix = Prefix::of(remote);
+        }
+    }
+
     /// The last connection to `peer` was closed.
     pub fn handle_disconnected(&mut self, now: Now, peer: &PeerId) {
         self.advance(now);
@@ -252,7 +265,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let own = *self.ledger.own();
         let renew = Renew { session: self.session };
         if let (Some(authority), Some(_)) = (self.authority.acting(), self.ledger.announcement()) {
-            authority.renew(&mut self.ledger, now, &own, renew);
+            authority.renew(&mut self.ledger, now, &own, None, renew);
         }
     }
 
@@ -267,6 +280,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let mut findings = heapless::Vec::<Finding, FINDINGS_MAX>::new();
         let mut announcing = heapless::Vec::<PeerId, FINDINGS_MAX>::new();
         let mut remembered = false;
+        let was_admitted = self.home.is_turned_down() && self.is_admitted();
         let mut source = Source::new(&mut self.peers, from, way);
         for statement in message::offered(bytes) {
             let statement = match statement {
@@ -327,7 +341,16 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if taken.advanced && self.is_called_left() {
             self.announce_again(now);
         }
+        if self.home.is_turned_down() && !was_admitted && self.is_admitted() {
+            self.home.forget_refusals();
+            self.sync_with_home_at(now.mono_ms);
+        }
         taken
+    }
+
+    /// Whether this node belongs to the network.
+    fn is_admitted(&self) -> bool {
+        self.ledger.standing(self.ledger.own()).admits()
     }
 
     /// Whether home says of this node's newest announcement, which means to be here, that its

@@ -180,12 +180,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     self.announce_again(now);
                 }
             }
-            LeaseAnswer::PENDING
-            | LeaseAnswer::REFUSED
-            | LeaseAnswer::FULL
-            | LeaseAnswer::RECOVERING => {
-                self.home.refused(*from);
+            LeaseAnswer::PENDING | LeaseAnswer::REFUSED | LeaseAnswer::FULL => {
+                self.home.turned_down(*from);
             }
+            LeaseAnswer::RECOVERING => self.home.refused(*from),
             _ => {}
         }
     }
@@ -266,7 +264,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.authority.is_configured() && self.ledger.authorities.contains_peer(peer);
         let wait_ms = if at_once {
             0
-        } else if is_home || among_authorities || self.authority.is_recovering() {
+        } else if is_home {
+            self.random.jittered(self.home.intervals() * self.interval_ms)
+        } else if among_authorities || self.authority.is_recovering() {
             self.random.jittered(self.interval_ms)
         } else if self.ledger.authorities.contains_peer(peer) {
             // Another authority than home: now and then, so that what home cannot pass on arrives.

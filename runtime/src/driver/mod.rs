@@ -193,10 +193,11 @@ impl Driver {
                 self.requests_under_way = self.requests_under_way.saturating_sub(1);
                 self.shared.tracker_mut().handle_request_failed(now, &to);
             }
-            NetworkEvent::Connected { peer } => {
+            NetworkEvent::Connected { peer, remote } => {
                 self.connector.connected(&peer, now.mono_ms);
                 self.shared.set_connections(self.network.peer_count());
-                self.shared.tracker_mut().handle_connected(now, &peer);
+                let remote = remote.as_ref();
+                self.shared.tracker_mut().handle_connected_from(now, &peer, remote);
             }
             NetworkEvent::Disconnected { peer } => {
                 self.connector.disconnected(&peer, now.mono_ms);

@@ -57,6 +57,11 @@ impl Driver {
             _ if self.leaving.is_some() => {}
             Command::Announce { change, reply } => self.change_announcement(change, reply),
             Command::Operate { peer, operation, reply } => self.operate(&peer, operation, reply),
+            Command::SetAllowed { peers, reply } => {
+                let set = self.shared.tracker_mut().set_allowed(&peers);
+                // Whoever no longer waits for an answer does not need it.
+                let _ = reply.send(set.map_err(command_error));
+            }
             Command::Import { records, options, reply } => {
                 self.begin_import(records, options, reply);
             }

@@ -62,8 +62,8 @@ pub(crate) enum NetworkEvent {
     Response { from: PeerId, response: Vec<u8> },
     /// A peer did not answer.
     RequestFailed { to: PeerId },
-    /// The first connection to a peer.
-    Connected { peer: PeerId },
+    /// The first connection to a peer, and the address of its other end.
+    Connected { peer: PeerId, remote: Multiaddr },
     /// The last connection to a peer is closed.
     Disconnected { peer: PeerId },
     /// A peer that was dialled is not reached.
@@ -306,7 +306,9 @@ impl Network {
                     self.disconnect(peer_id);
                     return None;
                 };
-                (num_established == NonZeroU32::MIN).then_some(NetworkEvent::Connected { peer })
+                let remote = endpoint.get_remote_address().clone();
+                (num_established == NonZeroU32::MIN)
+                    .then_some(NetworkEvent::Connected { peer, remote })
             }
             SwarmEvent::ConnectionClosed {
                 peer_id, connection_id, num_established, cause, ..
