@@ -15,6 +15,7 @@ mod raw_http;
 mod readme;
 mod running_node;
 mod setup;
+mod swarm;
 mod tmpfs;
 mod wait;
 
@@ -28,5 +29,6 @@ pub use raw_http::{RawAnswer, raw_request};
 pub use readme::{Block, Page};
 pub use running_node::RunningNode;
 pub use setup::Setup;
+pub use swarm::Swarm;
 pub use tmpfs::Tmpfs;
 pub use wait::{PATIENCE, eventually};

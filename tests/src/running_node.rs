@@ -44,6 +44,15 @@ impl RunningNode {
         node
     }
 
+    /// Starts a node whose data are in a folder of its own already.
+    #[track_caller]
+    pub fn start_with_data(folder: TempDir, setup: Setup) -> RunningNode {
+        let data_dir = folder.path().to_owned();
+        let mut node = RunningNode { child: None, folder, data_dir, setup, api: None };
+        node.start_again();
+        node
+    }
+
     /// Starts a node without waiting until it is ready.
     #[track_caller]
     pub fn spawn(setup: Setup) -> RunningNode {
@@ -132,7 +141,7 @@ impl RunningNode {
     /// Sends a signal by its name.
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("the node runs").id();
+        let id = self.process_id();
         // Every shell has it built in; a program of that name is not everywhere.
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status();
         assert!(sent.expect("there is a shell").success(), "the node cannot be signalled");
@@ -144,6 +153,16 @@ impl RunningNode {
         let status = wait::eventually("a node ends", || self.try_wait().ok_or("it runs"));
         self.child = None;
         status
+    }
+
+    /// Whether it was started and not ended since.
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// The id of its process, which must run.
+    pub fn process_id(&self) -> u32 {
+        self.child.as_ref().expect("the node runs").id()
     }
 
     /// How the process ended, if it has.
