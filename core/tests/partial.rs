@@ -4,10 +4,10 @@ mod common;
 
 use common::{Cluster, INTERVAL_MS, at, keys};
 use rollbook_core::{
-    Announcement, AnnouncementFields, Authorities, Config, ConfigError, Event, Here, Hint, Inline,
-    Intent, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, NodeEventTracker, PeerId,
-    Presence, PresenceState, Root, Session, Signed, Signer, Standing, Verdict, Version, message,
-    storage::Full,
+    Announcement, AnnouncementFields, Authorities, CommandError, Config, ConfigError, Event, Here,
+    Hint, Inline, Intent, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE,
+    NodeEventTracker, PeerId, Presence, PresenceState, Root, Session, Signed, Signer, Standing,
+    Verdict, Version, message, storage::Full,
 };
 
 type Storage = Inline<16, 2048, 16, 16>;
@@ -195,6 +195,10 @@ fn authority_without_room_stays_whole_and_checks_nothing_in_vain() {
             assert!(!status.partial && status.admitted <= 4);
         }
         let now = cluster.now();
+        // Newcomers get no more than an authority's share; an operator may give the rest away.
+        let strangers = (50..).map(|seed| keys(seed).1);
+        let full = strangers.map(|peer| cluster.tracker(0).admit(now, &peer)).find(Result::is_err);
+        assert_eq!(full, Some(Err(CommandError::Full)));
         let (other, from) = (keys(2).0, cluster.peer(1));
         let said = signed(&other, &keys(99).1, &Presence::default());
         let message = [&[message::FORMAT][..], &said].concat();
