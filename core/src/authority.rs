@@ -10,9 +10,10 @@
 //! - of the nodes that it lets in by itself, it stays within its share of the capacity.
 
 use crate::{
+    counting::{Answer, Counting},
     key::{PublicKey, Signer, Verifier},
     ledger::Ledger,
-    message::{LeaseAnswer, Renew},
+    message::{LeaseAnswer, ObservationBatch, Renew},
     multiaddr::Prefix,
     newcomers::{Newcomers, TooMany},
     node_data::NodeData,
@@ -153,6 +154,8 @@ pub struct CentralAuthority<S: Storage> {
     alive_unix: u64,
     /// The same of earlier runs only.
     resumed_unix: u64,
+    /// What it counts of what others observe.
+    pub(crate) counting: Counting<S>,
 }
 
 impl<S: Storage> CentralAuthority<S> {
@@ -171,6 +174,7 @@ impl<S: Storage> CentralAuthority<S> {
             next_lapse_ms: 0,
             alive_unix: 0,
             resumed_unix: 0,
+            counting: Counting::new(),
         }
     }
 
@@ -234,6 +238,7 @@ impl<S: Storage> CentralAuthority<S> {
 
     /// Signs nothing from now on.
     pub(crate) fn begin_recovery(&mut self) {
+        self.counting.forget();
         self.acts = Acts::Recovering;
     }
 
@@ -262,6 +267,7 @@ impl<S: Storage> CentralAuthority<S> {
         // A clock that once ran ahead is not believed for ever.
         self.resumed_unix = self.alive_unix.min(now.unix_s);
         self.alive_unix = self.resumed_unix;
+        self.counting.resume(now);
         self.watch_all(ledger, now);
     }
 
@@ -466,7 +472,7 @@ impl<S: Storage> CentralAuthority<S> {
         if lease.session != session {
             return Ok(());
         }
-        let mut presence = self.presence(ledger, peer);
+        let mut presence = self.presence_to_issue(ledger, peer);
         let same_session = presence.session == session;
         match presence.state {
             PresenceState::ONLINE if same_session => return Ok(()),
@@ -520,7 +526,7 @@ impl<S: Storage> CentralAuthority<S> {
         left_unix: u64,
     ) -> Option<Presence> {
         let lease = self.find(peer).ok().map(|place| self.leases[place]);
-        let mut presence = self.presence(ledger, peer);
+        let mut presence = self.presence_to_issue(ledger, peer);
         if presence.state != PresenceState::ONLINE {
             return None;
         }
@@ -566,6 +572,12 @@ impl<S: Storage> CentralAuthority<S> {
     /// When [`CentralAuthority::lapse`] has something to do, at the earliest.
     pub(crate) fn next_lapse_ms(&self) -> Option<u64> {
         (self.acts() && self.next_lapse_ms != u64::MAX).then_some(self.next_lapse_ms)
+    }
+
+    /// When [`CentralAuthority::publish_tallies`] has something to do, at the earliest.
+    pub(crate) fn next_tallies_ms(&self) -> Option<u64> {
+        let due_ms = self.counting.next_due_ms();
+        (self.acts() && due_ms != u64::MAX).then_some(due_ms)
     }
 
     /// Adds a node: decides that it belongs to the network.
@@ -679,6 +691,78 @@ impl<S: Storage> CentralAuthority<S> {
             .and_then(|node| node.presence(ledger.own_hint()))
             .and_then(|signed| signed.read())
             .unwrap_or_default()
+    }
+
+    /// The same, with what was counted since: to be issued again.
+    fn presence_to_issue<K: Signer + Verifier>(
+        &self,
+        ledger: &Ledger<S, K>,
+        peer: &PeerId,
+    ) -> Presence {
+        let mut presence = self.presence(ledger, peer);
+        self.counting.fill(ledger, peer, &mut presence);
+        presence
+    }
+
+    /// Counts a batch of observations; says up to which number all is counted and durable.
+    pub(crate) fn count<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        observer: &PeerId,
+        batch: &ObservationBatch<'_>,
+    ) -> u32 {
+        match self.counting.count(ledger, now, observer, batch) {
+            Answer::Observed(number) => return number,
+            Answer::NoRoom(_) => self.publish(ledger, now, u64::MAX),
+        }
+        match self.counting.count(ledger, now, observer, batch) {
+            Answer::Observed(number) => number,
+            Answer::NoRoom(number) => {
+                ledger.counters.observations_no_room += 1;
+                number
+            }
+        }
+    }
+
+    /// Issues presences for their tallies alone, of the nodes of which some are due.
+    pub(crate) fn publish_tallies<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+    ) {
+        if now.mono_ms >= self.counting.next_due_ms() {
+            self.publish(ledger, now, now.mono_ms);
+        }
+    }
+
+    /// Issues presences for the tallies that are due by `due_ms`.
+    fn publish<K: Signer + Verifier>(&mut self, ledger: &mut Ledger<S, K>, now: Now, due_ms: u64) {
+        if self.counting.is_unwritten() {
+            return;
+        }
+        let before = ledger.version();
+        let mut last = None;
+        while let Some(subject) = self.counting.next_due(last, due_ms) {
+            last = Some(subject);
+            let Some(peer) = ledger.roll.subject_with(subject).copied() else {
+                self.counting.settle(subject);
+                continue;
+            };
+            let mut presence = self.presence(ledger, &peer);
+            let is_news = self.counting.fill_all(subject, &mut presence);
+            presence.issued_at = now.unix_s;
+            let admits = ledger.standing(&peer).admits();
+            if !is_news || (admits && ledger.write(&peer, &presence).is_ok()) {
+                self.counting.settle(subject);
+            } else {
+                self.counting.postpone(subject, now);
+            }
+        }
+        self.counting.refresh_due();
+        if ledger.version() != before {
+            self.counting.note_quiet(before, ledger.version());
+        }
     }
 
     fn find(&self, peer: &PeerId) -> Result<usize, usize> {

@@ -18,7 +18,7 @@ impl Rate {
 
 /// A bucket of tokens, kept as the time at which it is full again. So one that was never used is
 /// zero, and nothing has to fill it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Bucket {
     full_us: u64,
 }

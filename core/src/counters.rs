@@ -104,6 +104,15 @@ counters! {
     newcomers_over_quota,
     /// New nodes put off, as this authority has used up its share of the places.
     newcomers_over_share,
+    /// Batches of observations by who may hand in none, or not of its session.
+    observations_refused,
+    /// Batches of observations put off, since their observer says too much.
+    observations_over_rate,
+    /// Batches of observations put off, since there was no room for what they count.
+    observations_no_room,
+    /// Counts that count for nothing: of nodes not held here or of the observer itself, over the
+    /// bound of a batch, or of a batch that may have been counted before.
+    observations_dropped,
     /// Notices lost because the application did not take them in time.
     notices_lost,
 }

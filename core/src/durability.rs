@@ -106,6 +106,11 @@ impl Durability {
         }
     }
 
+    /// Whether the frame at `position` is durable.
+    pub(crate) fn is_synced(&self, position: u64) -> bool {
+        position <= self.synced
+    }
+
     /// The last change, of `head` in all, up to which no own statement may be lost.
     pub(crate) fn visible(&self, head: u64) -> u64 {
         self.unsynced.map_or(head, |(first, _)| first - 1)

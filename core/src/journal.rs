@@ -52,14 +52,17 @@ pub enum Frame<'a> {
     /// An authority was here at this time, in unix seconds: the end of the sessions that it last
     /// saw, should it not see them again.
     Alive(u64),
-    /// The last observation batch that an authority counted of an observer.
+    /// The last observation batch that an authority counted of an observer, and what it came to.
     Observed {
-        /// The peer id of the observer.
+        /// The peer id of the observer; empty where there are only totals.
         observer: &'a [u8],
         /// Its session.
         session: Session,
         /// The number of the batch.
         number: u32,
+        /// What the counters that grew stand at now: [`Total`](crate::message::Total)s one after
+        /// the other.
+        totals: &'a [u8],
     },
 }
 
@@ -212,7 +215,12 @@ mod tests {
             Frame::Epoch(7),
             Frame::Statement(&[0; STATEMENT_SIZE_MAX]),
             Frame::Statement(b"\0\0statement\0"),
-            Frame::Observed { observer: b"\0\x01y", session: Session([1; 4]), number: 3 },
+            Frame::Observed {
+                observer: b"\0\x01y",
+                session: Session([1; 4]),
+                number: 3,
+                totals: b"\x03\0\x01z\0\x05\x09",
+            },
             Frame::Epoch(u32::MAX),
         ]
     }

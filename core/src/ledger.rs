@@ -173,6 +173,11 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.announced
     }
 
+    /// The version of the last own statement.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
     /// The epoch that own statements are made in.
     pub(crate) fn epoch(&self) -> u32 {
         self.version.epoch

@@ -143,6 +143,7 @@ mod authorities;
 mod authority;
 mod bucket;
 mod counters;
+mod counting;
 mod durability;
 #[cfg(feature = "secp256k1")]
 mod ethereum;
@@ -159,6 +160,7 @@ pub mod multiaddr;
 mod network;
 mod newcomers;
 mod node_data;
+mod observations;
 mod peer_id;
 mod peers;
 mod pool;
@@ -169,6 +171,7 @@ mod roll;
 mod source;
 pub mod statement;
 pub mod storage;
+mod tallies;
 mod time;
 mod tracker;
 mod version;
@@ -198,10 +201,11 @@ pub use statement::{
 #[cfg(feature = "alloc")]
 pub use storage::Heap;
 pub use storage::Inline;
+pub use tallies::{Counter, Tallies};
 pub use time::Now;
 pub use tracker::{
     AnnounceError, AnnouncementFields, Config, ConfigError, JournalFrame, NodeEventTracker,
-    OutgoingRequest, RecoverError, Role, Status, Verdict,
+    ObserveError, OutgoingRequest, RecoverError, Role, Status, Verdict,
 };
 pub use version::Version;
 pub use view::{Context, Here, NodeView};

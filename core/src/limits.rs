@@ -22,8 +22,14 @@ pub const TALLIES_MAX: usize = 8;
 pub const AUTHORITIES_MAX: usize = 8;
 /// Bytes of a network's name.
 pub const NETWORK_SIZE_MAX: usize = 32;
-/// Entries of one batch of observations.
-pub const OBSERVATIONS_MAX: usize = 64;
+/// Entries of one batch of observations. With the totals that they come to, they fit one journal
+/// frame: a batch is counted whole or not at all.
+pub const OBSERVATIONS_MAX: usize = 10;
+/// Bytes of one observation: the subject and its size, the counter, the count, the time.
+pub const OBSERVATION_SIZE_MAX: usize = 1 + crate::peer_id::PEER_ID_SIZE_MAX + 1 + 5 + 10;
+/// What all counts of one batch come to at most: what an observer can say in an interval, in the
+/// long run. What is over it is not counted.
+pub const BATCH_COUNT_MAX: u32 = 10_000;
 
 /// Bytes of one statement's payload, as signed.
 pub const PAYLOAD_SIZE_MAX: usize = 640;
@@ -81,6 +87,22 @@ pub(crate) const fn newcomers_alike(places: u64) -> Rate {
 /// the least came gives way.
 pub(crate) const PREFIXES_MAX: usize = 4_096;
 
+/// Batches of one observer: four at once, as after a time without an answer, and one in each
+/// interval.
+pub(crate) const fn batch_rate(interval_ms: u64) -> Rate {
+    Rate::new(4, interval_ms * 1000)
+}
+
+/// Counters of nodes that an observer remembers until they are acknowledged.
+pub(crate) const OBSERVATIONS_WAITING_MAX: usize = 1024;
+/// Sessions of one observer that an authority remembers: two machines with one key take turns.
+pub(crate) const SESSIONS_PER_OBSERVER: usize = 2;
+/// Bytes of one total in a journal frame: an observation with a longer count.
+pub(crate) const TOTAL_SIZE_MAX: usize = OBSERVATION_SIZE_MAX + 5;
+/// Room among a node's statements for a presence with all tallies: where there is less, a
+/// transition is issued without them.
+pub(crate) const TALLIES_ROOM: usize = 400;
+
 /// Of the places for nodes that wait, those for nodes that are not connected: one of so many.
 pub(crate) const WAITING_INTRODUCED: usize = 2;
 /// Of the places for nodes that wait, those for nodes that one peer introduced: one of so many, and
@@ -95,4 +117,9 @@ const _: () = assert!(STATEMENT_SIZE_MAX + STATEMENT_SIZE_MAX / 254 + 16 <= FRAM
 const _: () = assert!(
     (1 + 2 * AUTHORITIES_MAX) * STATEMENT_SIZE_MAX + crate::message::HEADER_SIZE_MAX
         <= RESPONSE_SIZE_MAX
+);
+// A batch with its totals fits a frame beside the observer, its session and the number.
+const _: () = assert!(
+    OBSERVATIONS_MAX * TOTAL_SIZE_MAX + 1 + (1 + crate::peer_id::PEER_ID_SIZE_MAX) + 4 + 5 + 2
+        <= STATEMENT_SIZE_MAX + 16
 );

@@ -117,20 +117,7 @@ pub struct ObservationBatch<'a> {
 impl<'a> ObservationBatch<'a> {
     /// What was counted. More observations than are allowed are malformed.
     pub fn iter(&self) -> impl Iterator<Item = Result<Observation<'a>, MessageError>> {
-        let mut rest = self.observations;
-        core::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let (observation, after) = match postcard::take_from_bytes(rest) {
-                Ok((observation, after)) => (Ok(observation), after),
-                Err(_malformed) => (Err(MessageError::Malformed), &[][..]),
-            };
-            rest = after;
-            Some(observation)
-        })
-        .enumerate()
-        .map(|(index, observation)| {
+        each(self.observations).enumerate().map(|(index, observation)| {
             if index < OBSERVATIONS_MAX { observation } else { Err(MessageError::Malformed) }
         })
     }
@@ -256,6 +243,46 @@ impl LeaseAnswer {
 /// Writes `observation` to the front of `out`. `None` if that is too small.
 pub fn encode_observation(observation: &Observation<'_>, out: &mut [u8]) -> Option<usize> {
     Some(postcard::to_slice(observation, out).ok()?.len())
+}
+
+/// What an authority counted in one counter of one node in all: in its journal, as an
+/// [`Observation`] with a longer count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Total<'a> {
+    /// The peer id of the node.
+    pub subject: &'a [u8],
+    /// Which counter.
+    pub counter: u8,
+    /// How often.
+    pub count: u64,
+    /// When last, in unix seconds.
+    pub last: u64,
+}
+
+/// Writes `total` to the front of `out`. `None` if that is too small.
+pub fn encode_total(total: &Total<'_>, out: &mut [u8]) -> Option<usize> {
+    Some(postcard::to_slice(total, out).ok()?.len())
+}
+
+/// Reads totals that stand one after the other.
+pub fn totals(bytes: &[u8]) -> impl Iterator<Item = Result<Total<'_>, MessageError>> {
+    each(bytes)
+}
+
+/// Reads what stands one after the other; ends behind what cannot be read.
+fn each<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> impl Iterator<Item = Result<T, MessageError>> {
+    let mut rest = bytes;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (read, after) = match postcard::take_from_bytes(rest) {
+            Ok((read, after)) => (Ok(read), after),
+            Err(_malformed) => (Err(MessageError::Malformed), &[][..]),
+        };
+        rest = after;
+        Some(read)
+    })
 }
 
 /// Writes `message` after the format byte. `None` if `out` is too small.

@@ -116,6 +116,11 @@ impl<B: Buffer> NodeData<B> {
         Ok(offer)
     }
 
+    /// How many more bytes of statements find room.
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity_max() - self.bytes.len()
+    }
+
     /// Whether all of `statements`, each of another slot, can be put in one after the other.
     pub(crate) fn has_room_for(&self, statements: &[Signed<'_, Any>]) -> bool {
         let mut size = self.bytes.len();

@@ -239,6 +239,12 @@ impl<S: Storage> Roll<S> {
         self.entry(peer).map(|entry| &entry.node)
     }
 
+    /// The node with this order key. Two with the same one are as good as impossible to make.
+    pub(crate) fn subject_with(&self, order_key: u64) -> Option<&PeerId> {
+        let place = self.places(order_key, u64::BITS).next()?;
+        Some(self.at(place).node.subject())
+    }
+
     pub(crate) fn entry(&self, peer: &PeerId) -> Option<&Entry<S>> {
         let place = self.find(peer.order_key(), peer).ok()?;
         Some(self.at(place))

@@ -13,6 +13,7 @@ use crate::{
         Session, Signed, Standing,
     },
     storage::Buffer,
+    tallies::Tallies,
     version::Version,
 };
 
@@ -67,6 +68,8 @@ pub struct NodeView<'a> {
     pub uptime: u64,
     /// The sum of its sessions at all authorities, imported history included, in seconds.
     pub accumulated_uptime: u64,
+    /// What others counted about it, summed over all authorities.
+    pub tallies: Tallies,
 }
 
 impl NodeView<'_> {
@@ -180,6 +183,7 @@ impl<B: Buffer> NodeData<B> {
             last_updated: announced_at.max(history.last_issued),
             uptime,
             accumulated_uptime: history.uptime.saturating_add(uptime),
+            tallies: history.tallies,
             announcement,
         }
     }
@@ -231,6 +235,7 @@ struct History {
     last_issued: Option<u64>,
     last_known: Here,
     uptime: u64,
+    tallies: Tallies,
 }
 
 impl History {
@@ -242,6 +247,7 @@ impl History {
             last_issued: None,
             last_known: Here::Unknown,
             uptime: 0,
+            tallies: Tallies::default(),
         };
         let some = |time: u64| (time != 0).then_some(time);
         let earlier = |a: Option<u64>, b: Option<u64>| match (a, b) {
@@ -256,6 +262,7 @@ impl History {
             history.last_left = history.last_left.max(some(presence.left));
             history.last_issued = history.last_issued.max(some(presence.issued_at));
             history.uptime = history.uptime.saturating_add(presence.uptime);
+            presence.tallies.iter().for_each(|tally| history.tallies.add(tally));
             if let Some(imported) = presence.imported {
                 history.first_joined = earlier(history.first_joined, some(imported.first_joined));
                 imported_uptime = imported.uptime.max(imported_uptime);

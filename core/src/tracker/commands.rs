@@ -10,6 +10,7 @@ use crate::{
     peer_id::{Hint, PeerId},
     statement::{Announcement, Grant, Imported, Intent, Standing},
     storage::{Full, Storage},
+    tallies::Counter,
     time::Now,
 };
 
@@ -51,6 +52,30 @@ impl fmt::Display for AnnounceError {
 }
 
 impl core::error::Error for AnnounceError {}
+
+/// Why nothing was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// What a node says of itself is in its announcement.
+    Own,
+    /// The node is not in the roll.
+    UnknownPeer,
+    /// Too much waits to be acknowledged. Try again when an authority is in touch.
+    Full,
+}
+
+impl fmt::Display for ObserveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ObserveError::Own => "a node counts nothing about itself",
+            ObserveError::UnknownPeer => "no such node in the roll",
+            ObserveError::Full => "too many observations wait to be acknowledged",
+        })
+    }
+}
+
+impl core::error::Error for ObserveError {}
 
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Says what this node is. Where it is what it said last, nothing happens.
@@ -167,6 +192,36 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// [`Admission::AllowList`]: crate::Admission::AllowList
     pub fn set_allowed(&mut self, peers: &[PeerId]) -> Result<(), CommandError> {
         self.authority.set_allowed(peers)
+    }
+
+    /// Counts something about another node: `counter` grew by `count`. It is handed to the home,
+    /// which adds up and publishes what all observers say; what was not acknowledged when this node
+    /// stops is lost.
+    pub fn observe(
+        &mut self,
+        now: Now,
+        peer: &PeerId,
+        counter: Counter,
+        count: u32,
+    ) -> Result<(), ObserveError> {
+        self.advance(now);
+        if peer == self.ledger.own() {
+            return Err(ObserveError::Own);
+        }
+        if self.ledger.roll.get(peer).is_none() {
+            return Err(ObserveError::UnknownPeer);
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        self.observations
+            .note(peer.order_key(), counter, count, now.unix_s)
+            .map_err(|Full| ObserveError::Full)
+    }
+
+    /// How much of what this node counted about others no authority has acknowledged.
+    pub fn observations_waiting(&self) -> u64 {
+        self.observations.waiting()
     }
 
     /// Decides that a node belongs to the network.

@@ -5,9 +5,10 @@ use crate::{
     authority::CentralAuthority,
     key::{Signer, Verifier},
     ledger::{Finding, Ledger, Taken},
-    limits::GOSSIP_SIZE_MAX,
+    limits::{GOSSIP_SIZE_MAX, OBSERVATION_SIZE_MAX, OBSERVATIONS_MAX},
     message::{
-        self, LeaseAnswer, MessageError, Renew, Request, Response, SyncRequest, SyncResponse,
+        self, LeaseAnswer, MessageError, ObservationBatch, Renew, Request, Response, SyncRequest,
+        SyncResponse,
     },
     multiaddr::Prefix,
     peer_id::PeerId,
@@ -109,7 +110,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             (None, Some(_)) if is_recovering => LeaseAnswer::RECOVERING,
             _ => LeaseAnswer::NONE,
         };
-        self.answer(from, request, lease, response).ok_or(MessageError::Size)
+        let observed = match (self.authority.acting(), &request.observations) {
+            (Some(authority), Some(batch)) => authority.count(&mut self.ledger, now, from, batch),
+            _ => 0,
+        };
+        self.answer(from, request, (lease, observed), response).ok_or(MessageError::Size)
     }
 
     /// The answer to this node's request to `from` arrived.
@@ -172,6 +177,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             return Err(MessageError::Malformed);
         }
         self.note_lease(now, from, response);
+        self.observations.acknowledged(from.hint(), response.observed);
         self.refresh_in_touch(now);
         self.note_cursor(now, from, response);
         Ok(())
@@ -239,6 +245,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 authority.forgive(now);
             }
             authority.lapse(&mut self.ledger, now);
+            authority.publish_tallies(&mut self.ledger, now);
             authority.note_alive(now.unix_s);
             if now.mono_ms >= self.next_own_renewal_ms {
                 self.next_own_renewal_ms = now.mono_ms + self.interval_ms;
@@ -267,6 +274,19 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if let (Some(authority), Some(_)) = (self.authority.acting(), self.ledger.announcement()) {
             authority.renew(&mut self.ledger, now, &own, None, renew);
         }
+        self.hand_over_own(now);
+    }
+
+    /// An authority counts what it observed itself as it does what others did.
+    fn hand_over_own(&mut self, now: Now) {
+        let (own, hint, session) = (*self.ledger.own(), self.ledger.own_hint(), self.session);
+        let Some(authority) = self.authority.acting() else { return };
+        let Some(number) = self.observations.batch_for(hint, true) else { return };
+        let mut bytes = [0; OBSERVATIONS_MAX * OBSERVATION_SIZE_MAX];
+        let size = self.observations.write(hint, &self.ledger.roll, &mut bytes);
+        let batch = ObservationBatch { session, number, observations: &bytes[..size] };
+        let observed = authority.count(&mut self.ledger, now, &own, &batch);
+        self.observations.acknowledged(hint, observed);
     }
 
     pub(super) fn take_statements(

@@ -21,7 +21,7 @@ use core::fmt;
 
 use heapless::Deque;
 
-pub use commands::{AnnounceError, AnnouncementFields};
+pub use commands::{AnnounceError, AnnouncementFields, ObserveError};
 pub use inputs::Verdict;
 pub use outputs::{JournalFrame, OutgoingRequest};
 pub use status::{Role, Status};
@@ -35,6 +35,7 @@ use crate::{
     ledger::{Finding, Ledger},
     limits::{MESSAGE_SIZE_MAX, RESPONSE_SIZE_MAX},
     network::Network,
+    observations::Observations,
     peer_id::{Hint, PeerId},
     peers::Peers,
     random::Random,
@@ -82,6 +83,9 @@ pub struct Config {
     pub partial: bool,
     /// The size of journal, in bytes, below which no compaction is asked for.
     pub compaction_floor: u64,
+    /// After how long an authority publishes what others counted about a node, in milliseconds,
+    /// where nothing else is to be said of it. Shorter shows it sooner, longer costs less.
+    pub tallies_interval_ms: u64,
     /// The largest message of synchronisation that is taken, in bytes, from 16 KiB to 1 MiB. The
     /// same memory serves to read and to answer; larger makes large differences cheaper.
     pub message_size_max: u32,
@@ -89,7 +93,7 @@ pub struct Config {
 
 impl Config {
     /// The defaults: an interval of 10 s, 100,000 nodes, open admission, 256 KiB of journal,
-    /// messages of 16 KiB.
+    /// tallies every hour, messages of 16 KiB.
     pub fn new(network: Network, authorities: Authorities) -> Config {
         Config {
             network,
@@ -99,6 +103,7 @@ impl Config {
             admission: Admission::Open,
             partial: false,
             compaction_floor: 256 * 1024,
+            tallies_interval_ms: 60 * 60 * 1000,
             message_size_max: 16 * 1024,
         }
     }
@@ -188,6 +193,7 @@ pub struct NodeEventTracker<S: Storage, K> {
     authority: CentralAuthority<S>,
     peers: Peers<S>,
     walking: Walking<S>,
+    observations: Observations<S>,
     home: Home,
     random: Random,
     session: Session,
@@ -250,6 +256,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             authority: CentralAuthority::new(),
             peers: Peers::new(),
             walking: Walking::new(),
+            observations: Observations::new(),
             home: Home::NONE,
             random: Random::UNSEEDED,
             session: Session([0; 4]),
@@ -313,6 +320,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 return Err(ConfigError::PartialAuthority);
             }
             self.authority.init(config.admission, window_ms, grace_ms);
+            self.authority.counting.init(config.interval_ms, config.tallies_interval_ms);
         }
         self.told_partial = config.partial;
         self.ledger.init(config, keys);
@@ -352,6 +360,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 self.authority.note_alive(*unix_s);
             }
             Frame::Alive(_) => {}
+            Frame::Observed { observer, session, number, totals }
+                if self.authority.is_configured() =>
+            {
+                let batch = (*session, *number);
+                self.authority.counting.recover(&self.ledger, observer, batch, totals);
+            }
             Frame::Observed { .. } => {}
         }
         Ok(())

@@ -6,8 +6,10 @@ use crate::{
     event::Event,
     journal::{self, Frame, JOURNAL_FORMAT},
     key::{Signer, Verifier},
-    limits::{GOSSIP_SIZE_MAX, REQUEST_SIZE_MAX},
-    message::{self, Page, Renew, Request, SyncRequest},
+    limits::{
+        GOSSIP_SIZE_MAX, OBSERVATION_SIZE_MAX, OBSERVATIONS_MAX, REQUEST_SIZE_MAX, TOTAL_SIZE_MAX,
+    },
+    message::{self, ObservationBatch, Page, Renew, Request, SyncRequest},
     node_data::NodeData,
     peer_id::PeerId,
     roll::Reported,
@@ -62,6 +64,14 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             let len = journal::encode(&Frame::Alive(alive), out).ok()?;
             self.alive_written = alive;
             return Some(self.frame(len, false));
+        }
+        // Before what is published of it: a batch is counted with its number or not at all.
+        let mut totals = [0; OBSERVATIONS_MAX * TOTAL_SIZE_MAX];
+        if let Some(frame) = self.authority.counting.unwritten_frame(&self.ledger, &mut totals) {
+            let len = journal::encode(&frame, out).ok()?;
+            let frame = self.frame(len, true);
+            self.authority.counting.written(frame.position);
+            return Some(frame);
         }
         let mut reader = self.journal;
         let next = reader.next_statement(&self.ledger.roll, u64::MAX).map(|(_, held)| {
@@ -135,6 +145,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 size += journal::write(&Frame::Statement(&held.statement.wire()), out)?;
             }
         }
+        self.authority.counting.frames(&self.ledger, |frame| {
+            size += journal::write(frame, out)?;
+            Ok(())
+        })?;
         Ok(size)
     }
 
@@ -157,7 +171,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 break;
             };
             let statement = held.statement;
-            if !self.ledger.is_own(&statement) {
+            let is_quiet = statement.kind() == Kind::Presence
+                && self.authority.counting.is_quiet(statement.version());
+            if is_quiet || !self.ledger.is_own(&statement) {
                 continue;
             }
             let mut fits = page.push(&statement.wire());
@@ -203,8 +219,20 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let home = self.home_target();
         let announced = self.ledger.announced();
         let session = self.session;
+        let current = self.home.current();
         let peer = self.peers.next_due(now.mono_ms)?;
         let to = peer.peer_id;
+        // Who did not acknowledge a batch gets it again, whoever is the home now.
+        let number = if peer.is_authority && !self.authority.is_configured() {
+            self.observations.batch_for(to.hint(), current == Some(to))
+        } else {
+            None
+        };
+        let mut bytes = [0; OBSERVATIONS_MAX * OBSERVATION_SIZE_MAX];
+        let observations = number.map(|number| {
+            let size = self.observations.write(to.hint(), &self.ledger.roll, &mut bytes);
+            ObservationBatch { session, number, observations: &bytes[..size] }
+        });
         let announcement = self.ledger.announcement();
         let leaving = announcement
             .and_then(|signed| signed.read())
@@ -218,7 +246,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             hello,
             cursor: peer.cursor,
             renew: renews.then_some(Renew { session }),
-            observations: None,
+            observations,
             statements: &statements,
         };
         let bound = out.len().min(REQUEST_SIZE_MAX);
@@ -281,6 +309,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         [
             self.peers.next_deadline_ms(self.ledger.durability.epoch_durable(), self.answer_ms()),
             self.authority.next_lapse_ms(),
+            self.authority.next_tallies_ms(),
             self.authority.acts().then_some(self.next_own_renewal_ms),
             self.home.deadline_ms(self.home_patience_ms()),
             self.ledger.pool.next_expiry_ms(),

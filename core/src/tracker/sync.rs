@@ -28,7 +28,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         &mut self,
         from: &PeerId,
         request: &SyncRequest<'_>,
-        lease: LeaseAnswer,
+        (lease, observed): (LeaseAnswer, u32),
         response: &mut [u8],
     ) -> Option<usize> {
         let hello = self.hello();
@@ -70,7 +70,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             },
             lease,
             acknowledged,
-            observed: 0,
+            observed,
             statements: &[],
         });
         message::encode_around(&head, statements_size, response)

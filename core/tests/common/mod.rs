@@ -264,6 +264,11 @@ impl<S: Storage> Cluster<S> {
         }
     }
 
+    /// As [`Cluster::hold_syncs`] for a node that does not run.
+    pub(crate) fn hold_syncs_of_stopped(&mut self, node: usize, hold: bool) {
+        self.nodes[node].holds_syncs = hold;
+    }
+
     /// As [`Cluster::hold_syncs`] for a node that is about to start.
     pub(crate) fn hold_next_syncs(&mut self, node: usize) {
         self.nodes[node].holds_syncs = true;

@@ -42,7 +42,28 @@ enum FrameFields {
     Epoch(u32),
     Statement(Hex),
     Alive(u64),
-    Observed { observer: String, session: Hex, number: u32 },
+    Observed { observer: Option<String>, session: Hex, number: u32, totals: Vec<TotalVector> },
+}
+
+/// What an authority counted in one counter of one node in all.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct TotalVector {
+    subject: String,
+    counter: u8,
+    count: u64,
+    last: u64,
+}
+
+impl TotalVector {
+    fn encode(&self) -> Vec<u8> {
+        let subject: rollbook_core::PeerId = self.subject.parse().expect("valid");
+        let layout = Layout::default().counted(subject.as_bytes()).byte(self.counter);
+        layout.varint(self.count).varint(self.last).0
+    }
+}
+
+fn totals_of(totals: &[TotalVector]) -> Vec<u8> {
+    totals.iter().flat_map(TotalVector::encode).collect()
 }
 
 /// A whole file, and what is found in it.
@@ -69,10 +90,11 @@ fn with_frame<R>(fields: &FrameFields, f: impl FnOnce(&Frame<'_>) -> R) -> R {
         FrameFields::Epoch(epoch) => f(&Frame::Epoch(*epoch)),
         FrameFields::Statement(wire) => f(&Frame::Statement(&wire.0)),
         FrameFields::Alive(time) => f(&Frame::Alive(*time)),
-        FrameFields::Observed { observer, session, number } => f(&Frame::Observed {
-            observer: &bytes_of(observer),
+        FrameFields::Observed { observer, session, number, totals } => f(&Frame::Observed {
+            observer: &observer.as_deref().map(bytes_of).unwrap_or_default(),
             session: Session(session.array()),
             number: *number,
+            totals: &totals_of(totals),
         }),
     }
 }
@@ -113,8 +135,12 @@ fn body(fields: &FrameFields) -> Vec<u8> {
         FrameFields::Epoch(epoch) => Layout::default().byte(1).varint((*epoch).into()),
         FrameFields::Statement(wire) => Layout::default().byte(2).counted(&wire.0),
         FrameFields::Alive(time) => Layout::default().byte(3).varint(*time),
-        FrameFields::Observed { observer, session, number } => {
-            peer(Layout::default().byte(4), observer).raw(&session.0).varint((*number).into())
+        FrameFields::Observed { observer, session, number, totals } => {
+            let layout = match observer {
+                Some(observer) => peer(Layout::default().byte(4), observer),
+                None => Layout::default().byte(4).varint(0),
+            };
+            layout.raw(&session.0).varint((*number).into()).counted(&totals_of(totals))
         }
     }
     .0
@@ -140,6 +166,12 @@ pub(crate) fn frames() -> Vec<FrameVector> {
         let found = statements.iter().find(|statement| statement.name == name);
         FrameFields::Statement(found.expect("a statement of the vectors").wire.clone())
     };
+    let total = |who: Who, counter: u8, count: u64| TotalVector {
+        subject: who.peer_id().to_string(),
+        counter,
+        count,
+        last: AT,
+    };
     vec![
         frame(
             "header",
@@ -159,9 +191,19 @@ pub(crate) fn frames() -> Vec<FrameVector> {
         frame(
             "observed",
             FrameFields::Observed {
-                observer: Who::Node.peer_id().to_string(),
+                observer: Some(Who::Node.peer_id().to_string()),
                 session: Hex::of(&SESSION),
                 number: 300,
+                totals: vec![total(Who::EthereumNode, 0, 70_000), total(Who::Stranger, 2, 1)],
+            },
+        ),
+        frame(
+            "observed, only a total",
+            FrameFields::Observed {
+                observer: None,
+                session: Hex::of(&[0; 4]),
+                number: 0,
+                totals: vec![total(Who::Node, 1, u64::MAX)],
             },
         ),
         frame(

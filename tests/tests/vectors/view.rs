@@ -55,6 +55,8 @@ struct ViewVector {
     last_updated: Option<u64>,
     uptime: u64,
     accumulated_uptime: u64,
+    /// The number of each counter that is not zero, how often, and when last.
+    tallies: Vec<(u8, u64, u64)>,
 }
 
 fn authorities() -> Authorities {
@@ -82,6 +84,11 @@ fn describe(view: &NodeView<'_>) -> ViewVector {
         last_updated: view.last_updated,
         uptime: view.uptime,
         accumulated_uptime: view.accumulated_uptime,
+        tallies: view
+            .tallies
+            .iter()
+            .map(|(counter, count, last)| (counter.number(), count, last))
+            .collect(),
     }
 }
 
