@@ -490,6 +490,19 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         said.map(|said| (said, ANNOUNCEMENTS))
     }
 
+    /// Who contradicted itself about `peer` lately, and in which version.
+    pub(crate) fn contradictions_about(
+        &self,
+        peer: PeerId,
+    ) -> impl Iterator<Item = (PeerId, Version)> {
+        let about = self.contradictions.iter().filter(move |(_, subject, _)| *subject == peer);
+        about.filter_map(move |(writer, _, version)| {
+            let authority = self.authorities.resolve(*writer).copied();
+            let own = (*writer == peer.hint()).then_some(peer);
+            Some((own.or(authority)?, *version))
+        })
+    }
+
     /// Whether this replica does not hold every node.
     pub(crate) fn is_partial(&self) -> bool {
         self.partial

@@ -148,6 +148,7 @@ mod durability;
 #[cfg(feature = "secp256k1")]
 mod ethereum;
 mod event;
+mod explanation;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -168,6 +169,7 @@ mod random;
 mod reconcile;
 mod record;
 mod roll;
+mod selection;
 mod source;
 pub mod statement;
 pub mod storage;
@@ -183,6 +185,7 @@ pub use counters::Counters;
 #[cfg(feature = "secp256k1")]
 pub use ethereum::EthAddress;
 pub use event::Event;
+pub use explanation::{Explained, Fact};
 pub use key::{Keypair, PublicKey, SIGNATURE_SIZE_MAX, Signature, Signer, Verifier, VerifyError};
 pub use limits::{
     FRAME_SIZE_MAX as MAX_FRAME, GOSSIP_SIZE_MAX as MAX_GOSSIP, REQUEST_SIZE_MAX as MAX_REQUEST,
@@ -194,6 +197,7 @@ pub use node_data::{Held, NodeData, Offer};
 pub use peer_id::{Hint, PEER_ID_SIZE_MAX, PEER_ID_TEXT_MAX, PeerId, PeerIdError};
 pub use random::Random;
 pub use roll::{Roll, Root};
+pub use selection::{Selected, Wanted};
 pub use statement::{
     Announcement, Decision, Grant, Grants, Imported, Intent, Presence, PresenceState, Session,
     Signed, Standing,

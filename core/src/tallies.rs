@@ -66,6 +66,13 @@ impl Tallies {
             .filter(|(_, count, _)| *count > 0)
     }
 
+    /// The same with another count and time in one counter.
+    #[must_use]
+    pub fn with(mut self, counter: Counter, count: u64, last: u64) -> Tallies {
+        self.0[counter.place()] = (count, last);
+        self
+    }
+
     /// Adds what another authority counted. Counters that this version does not know mean nothing.
     pub(crate) fn add(&mut self, tally: &Tally) {
         if let Some(counter) = Counter::new(tally.counter) {

@@ -5,9 +5,11 @@ use crate::{
     authorities::{Authorities, InTouch},
     authority::CentralAuthority,
     counters::Counters,
+    explanation::{Explained, explain},
     key::{Signer, Verifier},
     peer_id::PeerId,
     roll::Root,
+    selection::{self, Selected, Wanted},
     statement::{Session, Standing},
     storage::Storage,
     time::Now,
@@ -99,6 +101,34 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub fn nodes(&self, now: Now) -> impl Iterator<Item = NodeView<'_>> {
         let roll = self.ledger.roll.iter();
         roll.chain(self.ledger.pool.iter()).map(move |node| node.view(&self.view_context(now)))
+    }
+
+    /// Puts the nodes that are wanted into `best`, the most reliable first, and says how many there
+    /// are, at most as many as it has places. Looks at every node.
+    ///
+    /// They are admitted and online, then those that can be reached while nobody in touch can say
+    /// whether they are here: connected with this node, or last known online and with an address.
+    /// [`Selected::compare`] says what is more reliable.
+    pub fn select(&self, now: Now, wanted: &Wanted<'_>, best: &mut [Option<Selected>]) -> usize {
+        let context = self.view_context(now);
+        let nodes = self.ledger.roll.iter().filter_map(|node| {
+            let peer = node.subject();
+            let is_connected = peer == self.ledger.own() || self.peers.is_connected(peer);
+            Selected::of(&node.view(&context), wanted, is_connected)
+        });
+        selection::select(nodes, best)
+    }
+
+    /// Why a node is seen as it is: every fact that is known of it with the statement that it stands
+    /// in. Nothing for a node that is not known.
+    pub fn explain(&self, peer: &PeerId) -> impl Iterator<Item = Explained<'_>> {
+        let node = self.ledger.node(peer);
+        node.into_iter().flat_map(|node| explain(node, &self.ledger.authorities))
+    }
+
+    /// The writers that contradicted themselves about `peer` lately, and in which version.
+    pub fn equivocations(&self, peer: &PeerId) -> impl Iterator<Item = (PeerId, Version)> {
+        self.ledger.contradictions_about(*peer)
     }
 
     /// The digest of the roll: equal rolls have equal roots.
