@@ -42,6 +42,19 @@ Examples:
   rollbook nodes --online --capability storage
   rollbook nodes --all --json";
 
+/// How many nodes are selected unless it is said.
+pub(crate) const SELECT_LIMIT: usize = 10;
+
+const SELECT_EXAMPLES: &str = "\
+Examples:
+  rollbook select storage
+  rollbook select twitter-scraper --grant staked --limit 3";
+
+const OBSERVE_EXAMPLES: &str = "\
+Examples:
+  rollbook observe 12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d successes
+  rollbook observe 12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d timeouts --count 3";
+
 const WATCH_EXAMPLES: &str = "\
 Examples:
   rollbook watch
@@ -88,6 +101,14 @@ pub(crate) enum Command {
     Nodes(NodesArgs),
     /// Show one node.
     Node(NodeArgs),
+    /// Show why a node is seen as it is: each fact with the statement that it stands in.
+    Explain(NodeArgs),
+    /// Show the nodes that can do something, the most reliable first.
+    #[command(after_help = SELECT_EXAMPLES)]
+    Select(SelectArgs),
+    /// Count something about another node.
+    #[command(after_help = OBSERVE_EXAMPLES)]
+    Observe(ObserveArgs),
     /// Show this node's own state: role, home, counts, root, journal, counters.
     Status(StatusArgs),
     /// Show events as they come, a line each.
@@ -241,6 +262,39 @@ pub(crate) struct NodeArgs {
     /// Print the API's JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelectArgs {
+    /// What the nodes must announce that they can do
+    #[arg(value_name = "CAPABILITY")]
+    pub(crate) capability: String,
+    /// Only nodes that have this grant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) grant: Option<String>,
+    /// How many nodes at most
+    #[arg(long, value_name = "COUNT", default_value_t = SELECT_LIMIT)]
+    pub(crate) limit: usize,
+    /// Print the API's JSON array instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ObserveArgs {
+    /// Peer id of the node
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: String,
+    /// successes, timeouts, not-found, or one of the application's, app0 to app4
+    #[arg(value_name = "COUNTER")]
+    pub(crate) counter: String,
+    /// How often
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub(crate) count: u32,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }

@@ -1,6 +1,6 @@
 //! What handles ask of the driver.
 
-use rollbook_core::{Grant, PeerId};
+use rollbook_core::{Counter, Grant, PeerId};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -18,6 +18,7 @@ pub(crate) enum Command {
     Announce { change: AnnouncementChange, reply: Reply<()> },
     Operate { peer: PeerId, operation: Operation, reply: Reply<()> },
     SetAllowed { peers: Vec<PeerId>, reply: Reply<()> },
+    Observe { peer: PeerId, counter: Counter, count: u32, reply: Reply<()> },
     Import { records: Vec<ImportRecord>, options: ImportOptions, reply: Reply<ImportReport> },
     Leave,
 }

@@ -121,6 +121,9 @@ pub enum CommandError {
     /// There is no grant of that name. Nothing changed.
     #[error("no grant is named `{0}`: staked, validator, a configured name, or app0 and so on")]
     UnknownGrant(String),
+    /// There is no counter of that name. Nothing changed.
+    #[error("no counter is named `{0}`: successes, timeouts, not-found, or app0 to app4")]
+    UnknownCounter(String),
     /// The roll does not know the node. Nothing changed.
     #[error("the roll does not know this node")]
     UnknownNode,

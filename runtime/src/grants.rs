@@ -55,7 +55,7 @@ impl GrantNames {
         grants.iter().map(|grant| self.name(grant)).collect()
     }
 
-    fn name(&self, grant: Grant) -> String {
+    pub(crate) fn name(&self, grant: Grant) -> String {
         match grant.app_index() {
             Some(index) => match self.0.get(usize::from(index)) {
                 Some(name) => name.clone(),

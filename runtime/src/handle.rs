@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 use crate::{
     command::{Command, Operation},
     error::{CommandError, RunError},
+    explanation::Explanation,
     import::{ImportOptions, ImportRecord, ImportReport},
     shared::Shared,
     status::Status,
-    view::{Filter, NodeView},
+    view::{Filter, NodeView, counter_of_name},
     watch::Watch,
 };
 
@@ -70,6 +71,23 @@ impl NodeHandle {
         self.shared.list(filter)
     }
 
+    /// The nodes that can do something, the most reliable first, `limit` at most: those that are
+    /// online, then those that can be reached while nobody can tell whether they are here. With a
+    /// grant by its name, only nodes that have it.
+    pub fn select(
+        &self,
+        capability: &str,
+        grant: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<NodeView>, CommandError> {
+        self.shared.select(capability, grant, limit)
+    }
+
+    /// Why a node is seen as it is: every fact with the statement that it stands in.
+    pub fn explain(&self, peer: &PeerId) -> Option<Explanation> {
+        self.shared.explain(peer)
+    }
+
     /// Follows events: those after number `after`, or from now on.
     pub fn watch(&self, after: Option<u64>) -> Watch {
         Watch::new(Arc::clone(&self.shared.events), after)
@@ -118,6 +136,20 @@ impl NodeHandle {
     /// Takes a grant back; on an authority only. Returns once it is on disk.
     pub async fn revoke(&self, peer: &PeerId, name: &str) -> Result<(), CommandError> {
         self.operate(*peer, Operation::Revoke(self.shared.grants.of_name(name)?)).await
+    }
+
+    /// Counts something about another node, in the counter `successes`, `timeouts`, `not-found`, or
+    /// one of the application's, `app0` to `app4`. What was not handed to an authority when this
+    /// node stops is lost.
+    pub async fn observe(
+        &self,
+        peer: &PeerId,
+        counter: &str,
+        count: u32,
+    ) -> Result<(), CommandError> {
+        let unknown = || CommandError::UnknownCounter(counter.to_owned());
+        let counter = counter_of_name(counter).ok_or_else(unknown)?;
+        self.command(|reply| Command::Observe { peer: *peer, counter, count, reply }).await?
     }
 
     /// Takes over what another system knew; on an authority only. Returns once it is on disk.

@@ -13,13 +13,14 @@ use std::{
 };
 
 use libp2p::Multiaddr;
-use rollbook_core::{HeapTracker, PeerId};
+use rollbook_core::{HeapTracker, PeerId, Wanted};
 use tokio::sync::watch;
 
 use crate::{
     clock::Clock,
-    error::RunError,
+    error::{CommandError, RunError},
     event_log::EventLog,
+    explanation::{EquivocationView, Explanation, FactView},
     grants::GrantNames,
     status::{AuthorityStatus, NodeCounts, Status},
     view::{Filter, NodeView},
@@ -135,6 +136,31 @@ impl Shared {
             .filter(|seen| filter.selects(seen))
             .map(|seen| NodeView::of(&seen, &self.grants))
             .collect()
+    }
+
+    pub(crate) fn select(
+        &self,
+        capability: &str,
+        grant: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<NodeView>, CommandError> {
+        let grant = grant.map(|name| self.grants.of_name(name)).transpose()?;
+        let now = self.clock.now();
+        let tracker = self.tracker();
+        let count_max = tracker.nodes(now).count();
+        let mut best = vec![None; limit.min(count_max)];
+        tracker.select(now, &Wanted { capability, grant }, &mut best);
+        let views = best.iter().flatten().filter_map(|node| tracker.node(now, &node.peer_id));
+        Ok(views.map(|seen| NodeView::of(&seen, &self.grants)).collect())
+    }
+
+    pub(crate) fn explain(&self, peer: &PeerId) -> Option<Explanation> {
+        let tracker = self.tracker();
+        tracker.node(self.clock.now(), peer)?;
+        Some(Explanation {
+            facts: tracker.explain(peer).map(|said| FactView::of(&said, &self.grants)).collect(),
+            equivocations: tracker.equivocations(peer).map(EquivocationView::of).collect(),
+        })
     }
 
     pub(crate) fn status(&self) -> Status {

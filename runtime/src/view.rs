@@ -1,7 +1,7 @@
 //! The record of one node that an application reads.
 
 use libp2p::Multiaddr;
-use rollbook_core::{EthAddress, Here, PeerId};
+use rollbook_core::{Counter, EthAddress, Here, PeerId};
 use serde::{Deserialize, Serialize};
 
 use crate::{grants::GrantNames, text};
@@ -21,7 +21,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    fn of(standing: rollbook_core::Standing) -> Standing {
+    pub(crate) fn of(standing: rollbook_core::Standing) -> Standing {
         match standing {
             // Codes that this version does not know still say whether they admit.
             standing if standing.admits() => Standing::Admitted,
@@ -30,6 +30,46 @@ impl Standing {
             _ => Standing::Removed,
         }
     }
+
+    /// Its name, as in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Standing::Pending => "pending",
+            Standing::Admitted => "admitted",
+            Standing::Banned => "banned",
+            Standing::Removed => "removed",
+        }
+    }
+}
+
+/// Before the number of a counter that the application names.
+const UNNAMED_COUNTER: &str = "app";
+
+/// The name of a counter: `successes`, `timeouts`, `not-found`, `app0` to `app4`.
+pub(crate) fn counter_name(counter: Counter) -> String {
+    match counter {
+        Counter::SUCCESSES => "successes".to_owned(),
+        Counter::TIMEOUTS => "timeouts".to_owned(),
+        Counter::NOT_FOUND => "not-found".to_owned(),
+        counter => format!("{UNNAMED_COUNTER}{}", counter.number() - 3),
+    }
+}
+
+/// The counter of that name.
+pub(crate) fn counter_of_name(name: &str) -> Option<Counter> {
+    Counter::all().find(|counter| counter_name(*counter) == name)
+}
+
+/// What others counted about a node in one counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TallyView {
+    /// The counter's name: `successes`, `timeouts`, `not-found`, `app0` to `app4`.
+    pub counter: String,
+    /// How often.
+    pub count: u64,
+    /// When last, in unix seconds.
+    pub last: u64,
 }
 
 /// Whether a node is here.
@@ -92,6 +132,9 @@ pub struct NodeView {
     pub epoch: Option<u32>,
     /// The sequence number of its announcement within the epoch.
     pub seq: Option<u32>,
+    /// What others counted about it, without what was never counted.
+    #[serde(default)]
+    pub tallies: Vec<TallyView>,
 }
 
 impl NodeView {
@@ -136,6 +179,14 @@ impl NodeView {
             eth_address: EthAddress::of(&seen.peer_id).map(|address| address.to_string()),
             epoch: version.map(|version| version.epoch),
             seq: version.map(|version| version.seq),
+            tallies: seen
+                .tallies
+                .iter()
+                .map(|(counter, count, last)| {
+                    let counter = counter_name(counter);
+                    TallyView { counter, count, last }
+                })
+                .collect(),
         }
     }
 }
@@ -195,6 +246,7 @@ mod tests {
             eth_address: None,
             epoch: Some(6),
             seq: Some(7),
+            tallies: vec![TallyView { counter: "successes".to_owned(), count: 8, last: 9 }],
         };
         let json = serde_json::to_string(&view).expect("it has a JSON form");
         assert_eq!(
@@ -205,7 +257,8 @@ mod tests {
                 + r#""isValidator":false,"grants":["staked"],"presence":"unknown","#
                 + r#""isActive":true,"home":null,"session":"01020304","firstJoined":1,"#
                 + r#""lastJoined":2,"lastLeft":null,"lastUpdated":3,"uptimeSeconds":4,"#
-                + r#""accumulatedUptimeSeconds":5,"ethAddress":null,"epoch":6,"seq":7}"#
+                + r#""accumulatedUptimeSeconds":5,"ethAddress":null,"epoch":6,"seq":7,"#
+                + r#""tallies":[{"counter":"successes","count":8,"last":9}]}"#
         );
         assert_eq!(serde_json::from_str::<NodeView>(&json).expect("it is read again"), view);
     }

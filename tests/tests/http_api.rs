@@ -65,6 +65,7 @@ fn reads_need_no_token_and_every_write_does() {
         format!("POST /api/v1/nodes/{peer}/remove"),
         format!("POST /api/v1/nodes/{peer}/grants/staked"),
         format!("DELETE /api/v1/nodes/{peer}/grants/staked"),
+        format!("POST /api/v1/nodes/{peer}/observations/successes"),
         "POST /api/v1/import".to_owned(),
     ] {
         for headers in [&[][..], &["Authorization: Bearer x"], &[&foreign], &[&cut]] {
@@ -78,6 +79,31 @@ fn reads_need_no_token_and_every_write_does() {
     let answer = ask(&node, &format!("POST /api/v1/nodes/{peer}/admit"), &[&bearer]);
     assert!((200..300).contains(&answer.status), "{answer:?}");
     node.view(&peer.to_string()).expect("it was admitted");
+}
+
+#[test]
+fn nodes_are_counted_selected_and_explained() {
+    let network = Network::start_with(1, Setup::new().with("capability", "worker"));
+    network.converge();
+    let (authority, member) = (&network.authority, &network.members[0]);
+    let peer = member.peer_id();
+    authority.cli(["observe", peer, "successes", "--count", "3"]).success();
+    for (command, text) in [
+        (["observe", peer, "praise"], "no counter"),
+        (["observe", authority.peer_id(), "successes"], "itself"),
+    ] {
+        let refusal = authority.cli(command).refusal();
+        assert!(refusal.contains(text), "{refusal}");
+    }
+    let selected = authority.cli(["select", "worker", "--limit", "1", "--json"]).success();
+    assert!(selected.contains(peer) || selected.contains(authority.peer_id()), "{selected}");
+    assert_eq!(authority.cli(["select", "nothing", "--json"]).success().trim(), "[]");
+    let explained = authority.cli(["explain", peer]).success();
+    assert!(explained.contains("capability") && explained.contains("worker"), "{explained}");
+    let facts = authority.api().get(&format!("/api/v1/nodes/{peer}/explain")).expect("known");
+    let said = facts["facts"].as_array().expect("a list");
+    let agent = said.iter().find(|said| said["fact"] == "agent").expect("announced");
+    assert_eq!((agent["writer"].as_str(), &agent["counts"]), (Some(peer), &json!(true)));
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl From<CommandError> for ApiError {
             CommandError::NotAuthority | CommandError::Recovering => StatusCode::CONFLICT,
             CommandError::IsAuthority => StatusCode::CONFLICT,
             CommandError::UnknownNode | CommandError::UnknownGrant(_) => StatusCode::NOT_FOUND,
+            CommandError::UnknownCounter(_) => StatusCode::NOT_FOUND,
             CommandError::Full | CommandError::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
             CommandError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNPROCESSABLE_ENTITY,

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `GET /api/v1/nodes` | the roll; `?online`, `?all`, `?capability=NAME` |
 //! | `GET /api/v1/nodes/{peerId}` | one node |
+//! | `GET /api/v1/nodes/{peerId}/explain` | why it is seen so: facts with their statements |
+//! | `GET /api/v1/select` | the most reliable nodes: `?capability=NAME`, `&grant=NAME`, `&limit=N` |
 //! | `GET /api/v1/status` | this node's own state |
 //! | `GET /api/v1/events` | server-sent events; `?after=ID` or `Last-Event-ID` resumes |
 //! | `POST /api/v1/nodes/{peerId}/admit`, `/ban`, `/remove` | an operator's decision |
 //! | `POST`, `DELETE /api/v1/nodes/{peerId}/grants/{name}` | gives or takes back a grant |
+//! | `POST /api/v1/nodes/{peerId}/observations/{counter}` | counts; `?count=N` |
 //! | `POST /api/v1/import` | takes over what another system knew |
 //! | `GET /healthz` | `ok` |
 //!
@@ -66,12 +69,15 @@ pub(crate) fn router(node: NodeHandle, token: Token) -> Router {
         .route("/api/v1/nodes/{peer}/ban", post(write::ban))
         .route("/api/v1/nodes/{peer}/remove", post(write::remove))
         .route("/api/v1/nodes/{peer}/grants/{name}", post(write::grant).delete(write::revoke))
+        .route("/api/v1/nodes/{peer}/observations/{counter}", post(write::observe))
         .route("/api/v1/import", post(write::import).layer(DefaultBodyLimit::max(IMPORT_SIZE_MAX)))
         .route_layer(from_fn_with_state(api.token.clone(), guard::require_token));
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/api/v1/nodes", get(read::nodes))
         .route("/api/v1/nodes/{peer}", get(read::node))
+        .route("/api/v1/nodes/{peer}/explain", get(read::explain))
+        .route("/api/v1/select", get(read::select))
         .route("/api/v1/status", get(read::status))
         .route("/api/v1/events", get(events::events))
         .merge(writes)

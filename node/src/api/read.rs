@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use rollbook::{Filter, NodeHandle, NodeView, PeerId, Status};
+use rollbook::{Explanation, Filter, NodeHandle, NodeView, PeerId, Status};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -35,6 +35,34 @@ pub(crate) async fn node(
 ) -> Result<Json<NodeView>, ApiError> {
     let peer = parse_peer(&peer?.0)?;
     let found = node.get(&peer).map(Json);
+    found
+        .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, format!("the roll has no node {peer}")))
+}
+
+/// Which nodes to select.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelectQuery {
+    capability: String,
+    grant: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(crate) async fn select(
+    State(node): State<NodeHandle>,
+    query: Result<Query<SelectQuery>, QueryRejection>,
+) -> Result<Json<Vec<NodeView>>, ApiError> {
+    let Query(SelectQuery { capability, grant, limit }) = query?;
+    let limit = limit.unwrap_or(crate::cli::SELECT_LIMIT);
+    Ok(Json(node.select(&capability, grant.as_deref(), limit)?))
+}
+
+pub(crate) async fn explain(
+    State(node): State<NodeHandle>,
+    peer: Result<Path<String>, PathRejection>,
+) -> Result<Json<Explanation>, ApiError> {
+    let peer = parse_peer(&peer?.0)?;
+    let found = node.explain(&peer).map(Json);
     found
         .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, format!("the roll has no node {peer}")))
 }

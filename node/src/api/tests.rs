@@ -110,7 +110,7 @@ async fn reads_need_no_token_and_keep_the_order_of_keys() {
         keys.join(" "),
         "peerId multiaddrs agent capabilities standing isStaked isValidator grants presence \
          isActive home session firstJoined lastJoined lastLeft lastUpdated uptimeSeconds \
-         accumulatedUptimeSeconds ethAddress epoch seq"
+         accumulatedUptimeSeconds ethAddress epoch seq tallies"
     );
     let one = running.ask(&format!("GET /api/v1/nodes/{own}"), "", "").await;
     assert!(one.body.starts_with(&format!("{{\"peerId\":\"{own}\"")), "{}", one.body);
@@ -147,6 +147,7 @@ async fn every_write_needs_the_token() {
         format!("POST /api/v1/nodes/{OTHER}/remove"),
         format!("POST /api/v1/nodes/{OTHER}/grants/staked"),
         format!("DELETE /api/v1/nodes/{OTHER}/grants/staked"),
+        format!("POST /api/v1/nodes/{OTHER}/observations/successes"),
         "POST /api/v1/import".to_owned(),
     ] {
         for headers in ["", "Authorization: Bearer 00\r\n"] {

@@ -1,8 +1,8 @@
 //! Writes: an operator's commands. Each is answered once it is on disk.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
-use axum::extract::{Path, State};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use rollbook::{
     CommandError, ImportOptions, ImportRecord, ImportReport, NodeHandle, NodeView, PeerId,
 };
@@ -50,6 +50,24 @@ pub(crate) async fn revoke(State(node): State<NodeHandle>, path: GrantPath) -> A
     let Path((peer, name)) = path?;
     let peer = parse_peer(&peer)?;
     answer(&node, &peer, node.revoke(&peer, &name).await)
+}
+
+/// How often something is counted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ObserveQuery {
+    count: Option<u32>,
+}
+
+pub(crate) async fn observe(
+    State(node): State<NodeHandle>,
+    path: GrantPath,
+    query: Result<Query<ObserveQuery>, QueryRejection>,
+) -> Answer {
+    let Path((peer, counter)) = path?;
+    let peer = parse_peer(&peer)?;
+    let count = query?.0.count.unwrap_or(1);
+    answer(&node, &peer, node.observe(&peer, &counter, count).await)
 }
 
 pub(crate) async fn import(

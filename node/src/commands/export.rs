@@ -28,7 +28,14 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
 }
 
 fn masa_node(node: NodeView) -> ExportNode {
+    let counted = |name: &str| {
+        let tally = node.tallies.iter().find(|tally| tally.counter == name);
+        tally.map_or((0, 0), |tally| (tally.count, tally.last))
+    };
     ExportNode {
+        successes: counted("successes"),
+        timeouts: counted("timeouts"),
+        not_found: counted("not-found"),
         peer_id: node.peer_id.to_string(),
         multiaddrs: node.multiaddrs.iter().map(ToString::to_string).collect(),
         first_joined: node.first_joined.unwrap_or(0),
@@ -60,6 +67,8 @@ mod tests {
             r#""accumulatedUptime":963600000000000,"#,
             r#""ethAddress":"0xfcf04285bf18a18Db4f346E28bfe3914B9776eF7","#,
             r#""isActive":true,"isStaked":true,"isValidator":false,"#,
+            r#""returnedTweets":5,"lastReturnedTweet":"2025-01-15T11:20:00Z","#,
+            r#""tweetTimeouts":1,"lastTweetTimeout":"2025-01-15T11:20:01Z","#,
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -1,11 +1,14 @@
 //! What each subcommand does, one file each, and the choice between them.
 
 mod decide;
+mod explain;
 mod export;
 mod identity;
 mod import;
 mod node;
 mod nodes;
+mod observe;
+mod select;
 mod status;
 mod watch;
 
@@ -20,6 +23,9 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Start(args) => start::run(*args),
         Command::Nodes(args) => nodes::run(&args),
         Command::Node(args) => node::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Select(args) => select::run(&args),
+        Command::Observe(args) => observe::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Grant(args) => decide::grant(&args),

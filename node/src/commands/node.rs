@@ -41,6 +41,7 @@ fn facts(node: &NodeView) -> String {
         ("last updated", time::utc_or_dash(node.last_updated)),
         ("uptime", time::short(node.uptime_seconds)),
         ("uptime in all", time::short(node.accumulated_uptime_seconds)),
+        ("counted", or_dash(counted(node))),
         ("eth address", node.eth_address.clone().unwrap_or_else(|| "-".to_owned())),
         ("announcement", version),
     ];
@@ -51,6 +52,12 @@ fn facts(node: &NodeView) -> String {
         facts.push((if index == 0 { "addresses" } else { "" }, address.to_string()));
     }
     facts.iter().map(|(name, value)| format!("{name:<13}  {}\n", harmless(value))).collect()
+}
+
+/// What others counted about it, in one line.
+fn counted(node: &NodeView) -> String {
+    let tallies = node.tallies.iter().map(|tally| format!("{} {}", tally.counter, tally.count));
+    tallies.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -65,6 +72,7 @@ mod tests {
             "first joined   2025-01-15T11:20:00Z",
             "last left      -",
             "uptime in all  11d 3h",
+            "counted        successes 5, timeouts 1",
             "announcement   epoch 3, seq 7",
             "addresses      /ip4/192.0.2.7/tcp/7655",
             "               /ip4/192.0.2.7/udp/7655/quic-v1",

@@ -43,7 +43,7 @@ fn path(args: &NodesArgs) -> String {
     format!("/api/v1/nodes?{}", query.join("&"))
 }
 
-fn table(nodes: &[NodeView]) -> Table {
+pub(super) fn table(nodes: &[NodeView]) -> Table {
     let mut table = Table::new(COLUMNS);
     for node in nodes {
         table.row(vec![
@@ -111,6 +111,10 @@ pub(super) mod tests {
             "ethAddress": "0xfcf04285bf18a18Db4f346E28bfe3914B9776eF7",
             "epoch": 3,
             "seq": 7,
+            "tallies": [
+                { "counter": "successes", "count": 5, "last": 1_736_940_000 },
+                { "counter": "timeouts", "count": 1, "last": 1_736_940_001 },
+            ],
         }))
         .expect("a node's JSON")
     }

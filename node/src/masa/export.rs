@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::duration::{nanos_from_seconds, pretty};
 use super::json::write_string;
 use super::record::{ACTIVITY_LEFT, MasaRecord};
+use super::time::GoTime;
 
 /// One node to export. Times are unix seconds, 0 if unknown.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,12 @@ pub(crate) struct ExportNode {
     pub(crate) capabilities: Vec<String>,
     /// Becomes the version.
     pub(crate) agent: String,
+    /// What it returned, how often and when last.
+    pub(crate) successes: (u64, u64),
+    /// When it did not answer in time.
+    pub(crate) timeouts: (u64, u64),
+    /// When it found nothing.
+    pub(crate) not_found: (u64, u64),
 }
 
 /// Writes the nodes as one map from peer ids to records, without a final newline, as Go does.
@@ -88,6 +95,12 @@ fn record(mut node: ExportNode) -> MasaRecord {
         is_twitter_scraper,
         is_web_scraper,
         version: node.agent,
+        returned_tweets: seconds(node.successes.0),
+        last_returned_tweet: GoTime::from_unix(node.successes.1),
+        tweet_timeouts: seconds(node.timeouts.0),
+        last_tweet_timeout: GoTime::from_unix(node.timeouts.1),
+        not_found_count: seconds(node.not_found.0),
+        last_not_found_time: GoTime::from_unix(node.not_found.1),
         ..MasaRecord::default()
     }
 }
@@ -117,6 +130,9 @@ mod tests {
             uptime_seconds: 3600,
             accumulated_uptime_seconds: 963_600,
             eth_address: Some("0xfcf04285bf18a18Db4f346E28bfe3914B9776eF7".to_owned()),
+            successes: (0, 0),
+            timeouts: (0, 0),
+            not_found: (0, 0),
             is_active: true,
             is_staked: true,
             is_validator: false,

@@ -46,6 +46,12 @@ impl GoTime {
         Some(GoTime { year, month, day, hour, minute, second, nanos, offset })
     }
 
+    /// The time at `unix` seconds, or Go's zero time at 0 and where a year has no four digits.
+    pub(super) fn from_unix(unix: u64) -> GoTime {
+        let text = if unix == 0 { String::new() } else { crate::time::utc(unix) };
+        GoTime::parse(&text).unwrap_or_default()
+    }
+
     /// Seconds since 1970 in UTC.
     pub(super) fn unix(&self) -> i64 {
         let days = days_since_1970(self.year.into(), self.month.into(), self.day.into());

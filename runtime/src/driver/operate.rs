@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use rollbook_core::{ImportOutcome, PeerId, Receipt};
+use rollbook_core::{ImportOutcome, ObserveError, PeerId, Receipt};
 use tokio::sync::oneshot;
 
 use super::Driver;
@@ -61,6 +61,15 @@ impl Driver {
                 let set = self.shared.tracker_mut().set_allowed(&peers);
                 // Whoever no longer waits for an answer does not need it.
                 let _ = reply.send(set.map_err(command_error));
+            }
+            Command::Observe { peer, counter, count, reply } => {
+                let now = self.shared.clock.now();
+                let noted = self.shared.tracker_mut().observe(now, &peer, counter, count);
+                // Whoever no longer waits for an answer does not need it.
+                let _ = reply.send(noted.map_err(|error| match error {
+                    ObserveError::UnknownPeer => CommandError::UnknownNode,
+                    error => CommandError::Refused(error.to_string()),
+                }));
             }
             Command::Import { records, options, reply } => {
                 self.begin_import(records, options, reply);
