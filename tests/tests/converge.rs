@@ -7,7 +7,7 @@ use rollbook_tests::{Network, RunningNode, Setup, eventually, identity};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// What a node's JSON has, in this order.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "peerId",
     "multiaddrs",
     "agent",
@@ -29,6 +29,7 @@ const KEYS: [&str; 21] = [
     "ethAddress",
     "epoch",
     "seq",
+    "tallies",
 ];
 /// From the last start to the same roll on all, with the defaults.
 const CONVERGED_WITHIN: Duration = Duration::from_secs(5);
