@@ -34,10 +34,14 @@ impl fmt::Display for AuthoritiesError {
 
 impl core::error::Error for AuthoritiesError {}
 
-/// The configured authorities, in the order in which members try them.
+/// The configured authorities, in the order in which members try them, then the retired ones: nobody's
+/// home, they sign nothing new, and what they signed still counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorities {
+    /// Those that act, then the retired ones.
     listed: Vec<(Hint, PeerId), AUTHORITIES_MAX>,
+    /// How many of them act.
+    acting: u8,
     /// The places in the list, in the order of the peer ids.
     sorted: Vec<u8, AUTHORITIES_MAX>,
     /// It goes with every message, so it is computed once.
@@ -47,15 +51,23 @@ pub struct Authorities {
 impl Authorities {
     /// None, until they are configured.
     pub(crate) const NONE: Authorities =
-        Authorities { listed: Vec::new(), sorted: Vec::new(), set_hash: [0; 8] };
+        Authorities { listed: Vec::new(), acting: 0, sorted: Vec::new(), set_hash: [0; 8] };
 
     /// Checks a list of peer ids.
     pub fn new(peer_ids: &[PeerId]) -> Result<Authorities, AuthoritiesError> {
-        if peer_ids.is_empty() {
+        Authorities::with_retired(peer_ids, &[])
+    }
+
+    /// Checks a list of the peer ids of authorities that act, and one of those that did.
+    pub fn with_retired(
+        acting: &[PeerId],
+        retired: &[PeerId],
+    ) -> Result<Authorities, AuthoritiesError> {
+        if acting.is_empty() {
             return Err(AuthoritiesError::Empty);
         }
         let mut authorities = Vec::<(Hint, PeerId), AUTHORITIES_MAX>::new();
-        for peer_id in peer_ids {
+        for peer_id in acting.iter().chain(retired) {
             let hint = peer_id.hint();
             if !hint.is_some() || authorities.iter().any(|(other, _)| *other == hint) {
                 return Err(AuthoritiesError::Indistinct);
@@ -67,7 +79,8 @@ impl Authorities {
         let mut sorted: Vec<u8, AUTHORITIES_MAX> = (0..).take(authorities.len()).collect();
         sorted.sort_unstable_by_key(|place| authorities[usize::from(*place)].1);
         let set_hash = set_hash(sorted.iter().map(|place| &authorities[usize::from(*place)].1));
-        Ok(Authorities { listed: authorities, sorted, set_hash })
+        let acting = u8::try_from(acting.len()).expect("no more than can be listed");
+        Ok(Authorities { listed: authorities, acting, sorted, set_hash })
     }
 
     /// The peer id of the authority that `hint` stands for.
@@ -85,14 +98,34 @@ impl Authorities {
         self.listed.iter().any(|(_, listed)| listed == peer_id)
     }
 
-    /// All of them in the configured order.
+    /// Those that act, in the configured order.
+    pub fn acting(&self) -> impl Iterator<Item = (Hint, &PeerId)> {
+        self.iter().take(self.acting_count())
+    }
+
+    /// Those that do not act any more.
+    pub fn retired(&self) -> impl Iterator<Item = &PeerId> {
+        self.iter().skip(self.acting_count()).map(|(_, peer_id)| peer_id)
+    }
+
+    /// Whether `peer_id` is one of those that act.
+    pub fn acts(&self, peer_id: &PeerId) -> bool {
+        self.acting().any(|(_, acting)| acting == peer_id)
+    }
+
+    /// Whether `hint` stands for one of those that act.
+    pub(crate) fn acts_as(&self, hint: Hint) -> bool {
+        self.acting().any(|(acting, _)| acting == hint)
+    }
+
+    /// All of them: those that act in the configured order, then the others.
     pub fn iter(&self) -> impl Iterator<Item = (Hint, &PeerId)> {
         self.listed.iter().map(|(hint, peer_id)| (*hint, peer_id))
     }
 
     /// How many of them act.
     pub(crate) fn acting_count(&self) -> usize {
-        self.listed.len()
+        usize::from(self.acting)
     }
 
     /// The place of `hint` among the sorted peer ids: names an authority in a byte to those who
@@ -187,6 +220,21 @@ mod tests {
         let other = Authorities::new(&[c, a, b]).expect("distinct");
         assert_eq!(one.set_hash(), other.set_hash());
         assert_ne!(one.set_hash(), Authorities::new(&[a, b]).expect("distinct").set_hash());
+    }
+
+    #[test]
+    fn retired_authorities_are_listed_and_do_not_act() {
+        let [a, b, c] = peers();
+        let authorities = Authorities::with_retired(&[a, b], &[c]).expect("distinct");
+        assert!(authorities.contains_peer(&c) && !authorities.acts(&c));
+        assert!(authorities.acts(&a) && authorities.acts(&b));
+        assert_eq!(authorities.acting_count(), 2);
+        assert_eq!(authorities.retired().collect::<std::vec::Vec<_>>(), [&c]);
+        // Replicas agree about what counts, whoever has heard already that it is retired.
+        let before = Authorities::new(&[a, b, c]).expect("distinct");
+        assert_eq!(authorities.set_hash(), before.set_hash());
+        assert_eq!(Authorities::with_retired(&[], &[a]), Err(AuthoritiesError::Empty));
+        assert_eq!(Authorities::with_retired(&[a], &[a]), Err(AuthoritiesError::Indistinct));
     }
 
     #[test]

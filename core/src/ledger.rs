@@ -361,7 +361,8 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// What this authority said about a node in the statement that is held and in another one, if the
     /// newer of the two lacks something: it had forgotten the older one then.
     fn recalled(&self, other: &Signed<'_, Any>, offer: Offer) -> Option<Recalled> {
-        if other.kind() == Kind::Announcement || !self.is_own(other) {
+        let is_mine = other.kind() != Kind::Announcement && self.is_own(other);
+        if !is_mine || !self.authorities.acts(&self.own) {
             return None;
         }
         let held = self.roll.get(&other.subject()?)?;
@@ -511,7 +512,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// A member that meets what it cannot hold becomes partial. An authority is one that others
     /// rely on.
     fn may_become_partial(&self) -> bool {
-        !self.partial && !self.authorities.contains_peer(&self.own)
+        !self.partial && !self.authorities.acts(&self.own)
     }
 
     /// Whether a partial replica holds `peer`, whatever else it holds.

@@ -10,7 +10,7 @@ use crate::{
     peer_id::PeerId,
     statement::{
         Announcement, Grant, Grants, Intent, Presence, PresenceState, Register, RegisterId,
-        Session, Signed, Standing,
+        Session, Standing,
     },
     storage::Buffer,
     tallies::Tallies,
@@ -64,7 +64,7 @@ pub struct NodeView<'a> {
     pub last_left: Option<u64>,
     /// The newest time of issue in its statements: shown, never compared.
     pub last_updated: Option<u64>,
-    /// How long the running session lasts, in seconds; 0 unless online.
+    /// How long the running session lasts, in seconds, at whichever homes; 0 unless online.
     pub uptime: u64,
     /// The sum of its sessions at all authorities, imported history included, in seconds.
     pub accumulated_uptime: u64,
@@ -150,22 +150,29 @@ impl<B: Buffer> NodeData<B> {
             .filter(|_| standing.admits() || standing == Standing::PENDING)
             .and_then(|signed| Some((signed.version(), signed.read()?)));
         let slot = announcement.as_ref().and_then(|(_, announcement)| {
-            self.presence(announcement.home).filter(|_| authorities.contains(announcement.home))
+            let home = announcement.home;
+            self.presence(home).filter(|_| authorities.contains(home))?.read()
         });
         let history = History::of(self, authorities);
         let (here, last_known) = match &announcement {
             Some((version, announcement)) => {
-                let slot = slot.and_then(|signed| signed.read());
-                fold_presence(*version, announcement, slot.as_ref(), context, self.subject())
+                let seen = Seen {
+                    slot: slot.as_ref(),
+                    goes_on: self.goes_on(announcement.session, authorities),
+                };
+                fold_presence(*version, announcement, &seen, context, self.subject())
             }
             None => (Here::Unknown, history.last_known),
         };
-        let uptime = match (here, slot.and_then(|signed| signed.read())) {
-            (Here::Online, Some(presence)) if presence.state == PresenceState::ONLINE => {
-                context.now_unix.saturating_sub(presence.joined)
-            }
-            _ => 0,
+        let counted = slot.as_ref().filter(|slot| slot.state == PresenceState::ONLINE);
+        let (uptime, running) = match counted {
+            Some(slot) if here == Here::Online => (
+                context.now_unix.saturating_sub(slot.joined),
+                context.now_unix.saturating_sub(slot.counted_from),
+            ),
+            _ => (0, 0),
         };
+        let unclosed = slot.map_or(0, |slot| self.unclosed(&slot, authorities));
         let announced_at = announcement.as_ref().map(|(_, announcement)| announcement.issued_at);
         NodeView {
             peer_id: *self.subject(),
@@ -182,11 +189,19 @@ impl<B: Buffer> NodeData<B> {
             last_left: history.last_left,
             last_updated: announced_at.max(history.last_issued),
             uptime,
-            accumulated_uptime: history.uptime.saturating_add(uptime),
+            accumulated_uptime: history.uptime.saturating_add(running).saturating_add(unclosed),
             tallies: history.tallies,
             announcement,
         }
     }
+}
+
+/// What is said of the session that a node announces.
+struct Seen<'a> {
+    /// The slot of the home that it announces.
+    slot: Option<&'a Presence>,
+    /// Whether any authority says that the session was here last.
+    goes_on: bool,
 }
 
 /// Whether a node is here, and what was last known of it.
@@ -196,7 +211,7 @@ impl<B: Buffer> NodeData<B> {
 fn fold_presence(
     version: Version,
     announcement: &Announcement<'_>,
-    slot: Option<&Presence>,
+    seen: &Seen<'_>,
     context: &Context<'_>,
     subject: &PeerId,
 ) -> (Here, Here) {
@@ -207,23 +222,49 @@ fn fold_presence(
     if context.in_touch.contains(hint) && context.authorities.resolve(hint) == Some(subject) {
         return (Here::Online, Here::Online);
     }
-    let Some(slot) = slot else {
-        return (Here::Unknown, Here::Unknown);
-    };
     let home_in_touch = context.in_touch.contains(announcement.home);
-    match slot.state {
-        // The session that home knows has ended, or home knows none of this one yet.
-        PresenceState::ONLINE if slot.session != announcement.session => {
+    let slot = seen.slot.map(|slot| (slot.state, slot.session == announcement.session, slot));
+    match slot {
+        Some((PresenceState::ONLINE, true, _)) if home_in_touch => (Here::Online, Here::Online),
+        // Refuted: the node announced again after home had called it left.
+        Some((PresenceState::LEFT, true, slot)) if slot.rests_on < version => {
             (Here::Unknown, Here::Online)
         }
-        PresenceState::LEFT if slot.session != announcement.session => (Here::Unknown, Here::Left),
-        PresenceState::ONLINE if home_in_touch => (Here::Online, Here::Online),
-        PresenceState::ONLINE => (Here::Unknown, Here::Online),
-        // Refuted: the node announced again after home had called it left.
-        PresenceState::LEFT if slot.rests_on < version => (Here::Unknown, Here::Online),
-        PresenceState::LEFT if home_in_touch => (Here::Left, Here::Left),
-        PresenceState::LEFT => (Here::Unknown, Here::Left),
+        Some((PresenceState::LEFT, true, _)) if home_in_touch => (Here::Left, Here::Left),
+        Some((PresenceState::LEFT, true, _)) => (Here::Unknown, Here::Left),
+        // On its way to this home from another one.
+        _ if seen.goes_on => (Here::Unknown, Here::Online),
+        // The session that home knows has ended, or home knows none of this one yet.
+        Some((PresenceState::ONLINE, ..)) => (Here::Unknown, Here::Online),
+        Some((PresenceState::LEFT, ..)) => (Here::Unknown, Here::Left),
         _ => (Here::Unknown, Here::Unknown),
+    }
+}
+
+impl<B: Buffer> NodeData<B> {
+    /// What configured authorities observed of the node.
+    fn observed(&self, authorities: &Authorities) -> impl Iterator<Item = Presence> {
+        self.presences()
+            .filter(|signed| authorities.contains(signed.writer()))
+            .filter_map(|signed| signed.read())
+    }
+
+    /// Whether any authority says that `session` was here last.
+    fn goes_on(&self, session: Session, authorities: &Authorities) -> bool {
+        self.observed(authorities).any(|presence| presence.goes_on(session))
+    }
+
+    /// How long the session that `home` speaks of was at earlier homes that have not said yet that
+    /// it moved.
+    fn unclosed(&self, home: &Presence, authorities: &Authorities) -> u64 {
+        self.observed(authorities)
+            .filter(|earlier| {
+                earlier.state == PresenceState::ONLINE
+                    && earlier.session == home.session
+                    && earlier.rests_on < home.rests_on
+            })
+            .map(|earlier| home.counted_from.saturating_sub(earlier.counted_from))
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -255,8 +296,7 @@ impl History {
             (a, b) => a.or(b),
         };
         let mut imported_uptime = 0;
-        let counted = |signed: &Signed<'_, Presence>| authorities.contains(signed.writer());
-        for presence in node.presences().filter(counted).filter_map(|signed| signed.read()) {
+        for presence in node.observed(authorities) {
             history.first_joined = earlier(history.first_joined, some(presence.first_joined));
             history.last_joined = history.last_joined.max(some(presence.joined));
             history.last_left = history.last_left.max(some(presence.left));

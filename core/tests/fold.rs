@@ -170,11 +170,68 @@ fn leaving_means_left_whoever_is_in_touch() {
 }
 
 #[test]
-fn moved_slot_says_nothing() {
+fn moved_slot_says_that_the_session_went_on_and_not_where() {
     let mut node = node();
     announce(&mut node, 1, FIRST, Intent::UP);
     observe(&mut node, FIRST, PresenceState::MOVED, 1);
-    assert_eq!(here(&node, &[FIRST]), (Here::Unknown, Here::Unknown));
+    assert_eq!(here(&node, &[FIRST]), (Here::Unknown, Here::Online));
+}
+
+#[test]
+fn node_on_its_way_to_a_home_that_said_nothing_yet_was_online_last() {
+    let mut node = node();
+    observe(&mut node, FIRST, PresenceState::ONLINE, 1);
+    announce(&mut node, 2, SECOND, Intent::UP);
+    assert_eq!(here(&node, &[FIRST, SECOND]), (Here::Unknown, Here::Online));
+    observe(&mut node, SECOND, PresenceState::ONLINE, 2);
+    assert_eq!(here(&node, &[SECOND]), (Here::Online, Here::Online));
+    assert_eq!(here(&node, &[FIRST]), (Here::Unknown, Here::Online));
+}
+
+#[test]
+fn home_that_says_a_moved_node_left_is_believed_whatever_the_one_before_says() {
+    let mut node = node();
+    observe(&mut node, FIRST, PresenceState::ONLINE, 1);
+    announce(&mut node, 2, SECOND, Intent::UP);
+    observe(&mut node, SECOND, PresenceState::LEFT, 2);
+    assert_eq!(here(&node, &[FIRST, SECOND]), (Here::Left, Here::Left));
+}
+
+#[test]
+fn moved_session_is_counted_at_each_home_in_its_turn() {
+    let mut node = node();
+    announce(&mut node, 2, SECOND, Intent::UP);
+    let at_first = Presence {
+        session: SESSION,
+        state: PresenceState::ONLINE,
+        rests_on: Version { epoch: 1, seq: 1 },
+        first_joined: 1_000,
+        joined: 2_000,
+        counted_from: 2_000,
+        uptime: 500,
+        ..Presence::default()
+    };
+    put(&mut node, FIRST, 1, &at_first);
+    let at_second = Presence {
+        rests_on: Version { epoch: 2, seq: 1 },
+        first_joined: 2_400,
+        counted_from: 2_400,
+        uptime: 0,
+        ..at_first.clone()
+    };
+    put(&mut node, SECOND, 1, &at_second);
+    let counted = |node: &Node| {
+        viewed(node, &[SECOND], |view| {
+            assert_eq!((view.first_joined, view.last_joined), (Some(1_000), Some(2_000)));
+            assert_eq!(view.uptime, 1_000);
+            view.accumulated_uptime
+        })
+    };
+    // The first is away, and does not know yet.
+    assert_eq!(counted(&node), 500 + 400 + 600);
+    let moved = Presence { state: PresenceState::MOVED, uptime: 500 + 390, ..at_first };
+    put(&mut node, FIRST, 2, &moved);
+    assert_eq!(counted(&node), 500 + 390 + 600);
 }
 
 #[test]
@@ -207,6 +264,7 @@ fn uptime_of_all_authorities_is_summed_and_imported_history_counts_once() {
             state,
             first_joined: 1_000,
             joined: 2_000,
+            counted_from: 2_000,
             uptime: 500,
             imported: history,
             ..Presence::default()

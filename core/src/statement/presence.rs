@@ -73,11 +73,12 @@ pub struct Presence {
     pub rests_on: Version,
     /// When the node first joined here.
     pub first_joined: u64,
-    /// When it last joined.
+    /// When the session joined, here or at the home that it moved here from.
     pub joined: u64,
     /// When it last left.
     pub left: u64,
-    /// The sum of its ended sessions here, in seconds.
+    /// The sum of its sessions while this authority was its home, in seconds, without the part that
+    /// is under way.
     pub uptime: u64,
     /// When this was made.
     pub issued_at: u64,
@@ -88,6 +89,8 @@ pub struct Presence {
     pub horizon: Option<Version>,
     /// What others counted about it, each counter once.
     pub tallies: Vec<Tally, TALLIES_MAX>,
+    /// Since when this authority counts the session: since it joined, or moved here.
+    pub counted_from: u64,
 }
 
 impl Fields<'_> for Presence {
@@ -109,6 +112,7 @@ struct Wire {
     imported: Option<Imported>,
     horizon: Option<Version>,
     tallies: Vec<Tally, TALLIES_MAX>,
+    counted_after_joined: i64,
 }
 
 impl Presence {
@@ -123,6 +127,7 @@ impl Presence {
             (self.session, self.state, self.rests_on) =
                 (earlier.session, earlier.state, earlier.rests_on);
             self.joined = earlier.joined;
+            self.counted_from = earlier.counted_from;
         }
         self.left = self.left.max(earlier.left);
         self.uptime = self.uptime.max(earlier.uptime);
@@ -142,6 +147,25 @@ impl Presence {
             }
         }
         *self != before
+    }
+
+    /// Whether it is about this session, and that is here or went on elsewhere.
+    pub(crate) fn goes_on(&self, session: Session) -> bool {
+        self.session == session
+            && matches!(self.state, PresenceState::ONLINE | PresenceState::MOVED)
+    }
+
+    /// Adds what passed of the session until `ended_unix` to what is counted.
+    pub(crate) fn count_until(&mut self, ended_unix: u64) {
+        let counted = ended_unix.saturating_sub(self.counted_from);
+        self.uptime = self.uptime.saturating_add(counted);
+    }
+
+    /// As [`Presence::count_until`], of a session that left then.
+    pub(crate) fn close(&mut self, left_unix: u64) {
+        let left_unix = left_unix.max(self.counted_from);
+        self.count_until(left_unix);
+        self.left = left_unix;
     }
 
     /// When it last changed by what the authority saw.
@@ -167,6 +191,7 @@ impl Presence {
             imported: self.imported,
             horizon: self.horizon,
             tallies: self.tallies.clone(),
+            counted_after_joined: after(self.counted_from, self.joined)?,
         })
     }
 
@@ -189,6 +214,7 @@ impl Presence {
             imported: wire.imported,
             horizon: wire.horizon,
             tallies: wire.tallies,
+            counted_from: joined.checked_add_signed(wire.counted_after_joined)?,
         })
     }
 }

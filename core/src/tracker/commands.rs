@@ -143,12 +143,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let mut authorities = self
             .peers
             .iter()
-            .filter(|peer| self.ledger.authorities.contains_peer(&peer.peer_id))
+            .filter(|peer| self.ledger.authorities.acts(&peer.peer_id))
             .peekable();
         authorities.peek().is_none() || authorities.any(|peer| peer.acknowledged >= announced)
     }
 
-    /// The home to announce: an authority's own self, a member's as far as it has one. A home that
+    /// The home to announce: the one that answers, else an authority's own self. A member's home that
     /// went silent stays announced until another has answered.
     fn announced_home(&self) -> Hint {
         let announced = || {
@@ -156,12 +156,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             let held = || self.ledger.roll.get(self.ledger.own())?.announcement();
             let said = self.ledger.announcement().or_else(held).and_then(|signed| signed.read());
             let home = said.map_or(Hint::NONE, |said| said.home);
-            if self.ledger.authorities.contains(home) { home } else { Hint::NONE }
+            if self.ledger.authorities.acts_as(home) { home } else { Hint::NONE }
         };
-        if self.authority.is_configured() {
-            self.ledger.own_hint()
-        } else {
-            self.home.current().map_or_else(announced, |home| home.hint())
+        match self.home.current() {
+            Some(home) => home.hint(),
+            None if self.authority.is_configured() => self.ledger.own_hint(),
+            None => announced(),
         }
     }
 

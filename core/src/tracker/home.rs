@@ -1,4 +1,4 @@
-//! The member's side of a lease: which authority it renews with, and when it tries another.
+//! A node's side of a lease: which authority it renews with, and when it tries another.
 
 use crate::{
     authorities::{Authorities, InTouch},
@@ -44,7 +44,7 @@ impl Home {
         is_connected: impl Fn(&PeerId) -> bool,
     ) -> Option<PeerId> {
         let connected =
-            || authorities.iter().filter(|(_, peer)| is_connected(peer)).map(|(_, peer)| *peer);
+            || authorities.acting().filter(|(_, peer)| is_connected(peer)).map(|(_, peer)| *peer);
         let current = connected().find(|peer| Some(*peer) == self.current);
         current
             .or_else(|| connected().find(|peer| Some(*peer) != self.given_up))

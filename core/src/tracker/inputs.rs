@@ -94,8 +94,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         response: &mut [u8],
     ) -> Result<usize, MessageError> {
         self.note_heard(now, from);
-        self.refresh_in_touch(now);
         self.note_hello(from, &request.hello);
+        self.refresh_in_touch(now);
         if request.hello.authorities != self.ledger.authorities.set_hash() {
             self.ledger.counters.authorities_differ += 1;
         }
@@ -196,7 +196,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             return;
         }
         self.ledger.pool.connected(peer);
-        let is_authority = self.ledger.authorities.contains_peer(peer);
+        let is_authority = self.ledger.authorities.acts(peer);
         // Whoever is asked at once by many is asked over an interval instead.
         let is_urgent = is_authority || self.authority.is_recovering();
         let wait_ms = if is_urgent { 0 } else { self.random.below(self.interval_ms) };
@@ -224,6 +224,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if self.walks_with(peer) {
             self.give_walk_up(now);
         }
+        if self.home.current() == Some(*peer) {
+            // Unless it is back by then, another authority is asked for a lease. Not by all at once.
+            let wait_ms = self.interval_ms / 4 + self.random.below(self.interval_ms / 2);
+            self.sync_with_home_at(now.mono_ms + wait_ms);
+        }
     }
 
     /// Time passed: call it no later than [`NodeEventTracker::poll_timeout`] says.
@@ -240,11 +245,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub(super) fn advance(&mut self, now: Now) {
         let slept = now.mono_ms.saturating_sub(self.last_ms) >= self.window_ms();
         self.last_ms = self.last_ms.max(now.mono_ms);
+        let hears_authority = self.heard_within_window().next().is_some();
         if let Some(authority) = self.authority.acting() {
             if slept {
                 authority.forgive(now);
             }
-            authority.lapse(&mut self.ledger, now);
+            authority.lapse(&mut self.ledger, now, hears_authority);
             authority.publish_tallies(&mut self.ledger, now);
             authority.note_alive(now.unix_s);
             if now.mono_ms >= self.next_own_renewal_ms {
@@ -257,6 +263,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         if self.home.give_up(now, self.home_patience_ms()) {
             self.sync_with_home_at(now.mono_ms);
+            if self.authority.acts() {
+                // Until another authority answers, its home is itself.
+                self.announce_again(now);
+            }
         }
         if now.mono_ms >= self.next_repair_ms {
             self.next_repair_ms = now.mono_ms + self.random.jittered(self.repair_interval_ms());
@@ -267,12 +277,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.refresh_in_touch(now);
     }
 
-    /// An authority is its own home.
+    /// An authority that has no other home is its own.
     pub(super) fn renew_own(&mut self, now: Now) {
         let own = *self.ledger.own();
         let renew = Renew { session: self.session };
         if let (Some(authority), Some(_)) = (self.authority.acting(), self.ledger.announcement()) {
-            authority.renew(&mut self.ledger, now, &own, None, renew);
+            if self.home.current().is_none() {
+                authority.renew(&mut self.ledger, now, &own, None, renew);
+            } else {
+                // It says that it moved, as of anybody else, where it did not yet.
+                let _ = authority.observe(&mut self.ledger, now, &own);
+            }
         }
         self.hand_over_own(now);
     }

@@ -313,7 +313,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.interval_ms = config.interval_ms;
         self.compaction_floor = config.compaction_floor;
         self.message_size_max = config.message_size_max;
-        if config.authorities.contains_peer(&own) {
+        if config.authorities.acts(&own) {
             let window_ms = LEASE_INTERVALS * config.interval_ms;
             let grace_ms = GRACE_INTERVALS * config.interval_ms;
             if config.partial {
@@ -351,7 +351,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             Frame::Statement(bytes) => {
                 self.journal_growth += bytes.len() as u64;
                 let statement = Signed::parse(bytes).map_err(RecoverError::Statement)?;
-                if !self.authority.is_configured() && self.ledger.was_issued_here(&statement) {
+                let is_listed = self.ledger.authorities.contains_peer(self.ledger.own());
+                if !is_listed && self.ledger.was_issued_here(&statement) {
                     return Err(RecoverError::NoLongerAuthority);
                 }
                 self.ledger.recover(&statement).map_err(|Full| RecoverError::Full)?;
@@ -406,6 +407,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         self.refresh_in_touch(now);
         self.note_reported(now);
+        self.told_home = self.home_now();
         self.started = true;
     }
 
@@ -514,16 +516,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// The authorities in touch: those heard directly within one lease window, and those that home
     /// says it heard.
     fn refresh_in_touch(&mut self, now: Now) {
-        let window_ms = self.window_ms();
-        let heard = self
-            .heard
-            .iter()
-            .filter(|(_, heard_ms)| now.mono_ms.saturating_sub(*heard_ms) < window_ms)
-            .map(|(hint, _)| *hint);
-        let own = self.authority.is_configured().then(|| self.ledger.own_hint());
-        let mut in_touch: InTouch = heard.chain(own).collect();
-        if self.home.heard_within(now, window_ms) {
-            self.home.says_in_touch().iter().for_each(|hint| in_touch.insert(*hint));
+        let mut in_touch: InTouch = self.directly_in_touch().collect();
+        if self.home.heard_within(now, self.window_ms()) {
+            let says = self.home.says_in_touch().iter();
+            says.filter(|hint| self.ledger.authorities.acts_as(**hint))
+                .for_each(|hint| in_touch.insert(*hint));
         }
         if in_touch == self.in_touch {
             return;
@@ -540,8 +537,20 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.events = ChangeReader::START;
     }
 
+    /// The authorities that were heard within one lease window.
+    fn heard_within_window(&self) -> impl Iterator<Item = Hint> {
+        let is_recent = |heard_ms: u64| self.last_ms.saturating_sub(heard_ms) < self.window_ms();
+        self.heard.iter().filter(move |(_, ms)| is_recent(*ms)).map(|(hint, _)| *hint)
+    }
+
+    /// The same, and this one, unless it is cut off.
+    fn directly_in_touch(&self) -> impl Iterator<Item = Hint> {
+        let counts = self.authority.is_configured() && !self.authority.is_isolated();
+        self.heard_within_window().chain(counts.then(|| self.ledger.own_hint()))
+    }
+
     fn note_heard(&mut self, now: Now, peer: &PeerId) {
-        if !self.ledger.authorities.contains_peer(peer) {
+        if !self.ledger.authorities.acts(peer) {
             return;
         }
         let hint = peer.hint();

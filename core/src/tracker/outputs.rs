@@ -176,6 +176,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             if is_quiet || !self.ledger.is_own(&statement) {
                 continue;
             }
+            // A home that took this session in tells so together with what the node announced.
+            if statement.kind() == Kind::Announcement && is_home_to_tell(entry.node()) {
+                continue;
+            }
             let mut fits = page.push(&statement.wire());
             if statement.kind() == Kind::Presence
                 && let Some(announcement) = entry.node().announcement()
@@ -270,7 +274,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.told_partial = true;
             return Some(Event::BecamePartial);
         }
-        let home = self.home.current();
+        let home = self.home_now();
         if home != self.told_home {
             self.told_home = home;
             return Some(Event::HomeChanged { home });
@@ -330,6 +334,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             now_unix: now.unix_s,
         }
     }
+}
+
+/// Whether a node announced a home that has said nothing of its session yet.
+fn is_home_to_tell<B: Buffer>(node: &NodeData<B>) -> bool {
+    let said = node.announcement().and_then(|signed| signed.read());
+    said.is_some_and(|said| {
+        let slot = node.presence(said.home).and_then(|signed| signed.read());
+        said.intent != Intent::LEAVING && slot.is_none_or(|slot| slot.session != said.session)
+    })
 }
 
 /// What there is to tell about a node.

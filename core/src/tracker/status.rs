@@ -31,10 +31,13 @@ pub enum Role {
 pub struct Status {
     /// What it is to its network.
     pub role: Role,
-    /// The authority that it renews its lease with; itself for an authority.
+    /// The authority that it renews its lease with; for an authority that knows of no other, itself.
     pub home: Option<PeerId>,
     /// It is an authority that signs nothing until it has back what it said before.
     pub recovering: bool,
+    /// It is an authority of which so many members went silent at once that it takes itself to be
+    /// cut off: it calls nobody left, and is not in touch.
+    pub isolated: bool,
     /// It does not hold every node.
     pub partial: bool,
     /// It has no home, so nobody vouches that it is here.
@@ -146,15 +149,21 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.ledger.durability.visible(self.ledger.roll.head())
     }
 
+    /// The authority that this node renews its lease with; for one that knows of no other, itself.
+    pub(super) fn home_now(&self) -> Option<PeerId> {
+        let own = self.authority.is_configured().then(|| *self.ledger.own());
+        self.home.current().or(own)
+    }
+
     /// The state in figures. Looks at every node.
     pub fn status(&self, now: Now) -> Status {
-        let own = self.ledger.own();
         let is_authority = self.authority.is_configured();
-        let home = if is_authority { Some(*own) } else { self.home.current() };
+        let home = self.home_now();
         let mut status = Status {
             role: if is_authority { Role::Authority } else { Role::Member },
             home,
             recovering: self.authority.is_recovering(),
+            isolated: self.authority.is_isolated(),
             partial: self.ledger.is_partial(),
             degraded: home.is_none(),
             admitted: 0,

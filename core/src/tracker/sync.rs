@@ -156,7 +156,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Notes what became of the renewal that went along.
     pub(super) fn note_lease(&mut self, now: Now, from: &PeerId, response: &SyncResponse<'_>) {
-        if self.authority.is_configured() || !self.ledger.authorities.contains_peer(from) {
+        if self.authority.is_recovering() || !self.ledger.authorities.acts(from) {
             return;
         }
         match response.lease {
@@ -241,7 +241,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// The authority that this node renews with, or asks for a lease.
     pub(super) fn home_target(&self) -> Option<PeerId> {
-        if self.authority.is_configured() {
+        if self.authority.is_recovering() {
             return None;
         }
         self.home.target(&self.ledger.authorities, |peer| self.peers.is_connected(peer))
@@ -261,14 +261,14 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub(super) fn schedule_after(&mut self, now: Now, peer: &PeerId, at_once: bool) {
         let is_home = self.home_target() == Some(*peer);
         let among_authorities =
-            self.authority.is_configured() && self.ledger.authorities.contains_peer(peer);
+            self.authority.is_configured() && self.ledger.authorities.acts(peer);
         let wait_ms = if at_once {
             0
         } else if is_home {
             self.random.jittered(self.home.intervals() * self.interval_ms)
         } else if among_authorities || self.authority.is_recovering() {
             self.random.jittered(self.interval_ms)
-        } else if self.ledger.authorities.contains_peer(peer) {
+        } else if self.ledger.authorities.acts(peer) {
             // Another authority than home: now and then, so that what home cannot pass on arrives.
             self.random.jittered(REPAIR_INTERVALS * self.interval_ms)
         } else if self.peers.get(peer).is_some_and(|peer| peer.mismatches == 1) {
@@ -285,9 +285,21 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Notes what `from` says of itself.
     pub(super) fn note_hello(&mut self, from: &PeerId, hello: &Hello) {
         let is_comparable = self.is_comparable(hello);
+        if self.says_isolated(from, hello) {
+            self.heard.retain(|(hint, _)| *hint != from.hint());
+        }
         if let Some(peer) = self.peers.get_mut(from) {
             peer.note_hello(hello, is_comparable);
         }
+    }
+
+    /// Whether an authority says that it is not in touch itself.
+    fn says_isolated(&self, from: &PeerId, hello: &Hello) -> bool {
+        let authorities = &self.ledger.authorities;
+        let says_so = !authorities.of_bits(hello.in_touch).contains(from.hint());
+        hello.authorities == authorities.set_hash()
+            && hello.flags.contains(Flags::AUTHORITY)
+            && says_so
     }
 
     /// What this replica says of itself.
@@ -306,12 +318,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if self.reconciles() {
             flags = flags.with(Flags::RECONCILES);
         }
-        let direct = self
-            .heard
-            .iter()
-            .filter(|(_, heard_ms)| self.last_ms.saturating_sub(*heard_ms) < self.window_ms())
-            .map(|(hint, _)| *hint);
-        let own = self.authority.is_configured().then(|| self.ledger.own_hint());
         Hello {
             count: u32::try_from(self.ledger.roll.count()).unwrap_or(u32::MAX),
             root: self.ledger.roll.root(),
@@ -319,7 +325,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             flags,
             // Only what a home says of authorities counts.
             in_touch: if self.authority.is_configured() {
-                self.ledger.authorities.in_touch_bits(&direct.chain(own).collect())
+                self.ledger.authorities.in_touch_bits(&self.directly_in_touch().collect())
             } else {
                 0
             },

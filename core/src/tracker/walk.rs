@@ -256,8 +256,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         let parts = Parts::parse(response.parts)?;
         self.note_heard(now, from);
-        self.refresh_in_touch(now);
         self.note_hello(from, &response.hello);
+        self.refresh_in_touch(now);
         let (asked, sent) = (self.walking.walk.asked(), self.walking.walk.sent_in_step());
         let got_on = self.walking.walk.settle(response.resume).map_err(broken)?;
         let mut took = false;

@@ -209,6 +209,11 @@ impl<S: Storage> Cluster<S> {
         self.nodes[node].tracker.as_ref().expect("the node runs").node(self.now(), of)
     }
 
+    pub(crate) fn home(&mut self, node: usize) -> Option<PeerId> {
+        let now = self.now();
+        self.tracker(node).status(now).home
+    }
+
     pub(crate) fn online(&self, node: usize) -> u32 {
         let tracker = self.nodes[node].tracker.as_ref().expect("the node runs");
         tracker.status(self.now()).online
@@ -272,6 +277,11 @@ impl<S: Storage> Cluster<S> {
     /// As [`Cluster::hold_syncs`] for a node that is about to start.
     pub(crate) fn hold_next_syncs(&mut self, node: usize) {
         self.nodes[node].holds_syncs = true;
+    }
+
+    /// Lets `node` do nothing more, connected as it is.
+    pub(crate) fn freeze(&mut self, node: usize) {
+        self.nodes[node].tracker = None;
     }
 
     /// Kills `node`: nobody is told but by the connections that end.
@@ -479,7 +489,8 @@ impl<S: Storage> Cluster<S> {
         let (now, passed_on_by) = (self.now(), self.peer(from));
         for to in 0..self.nodes.len() {
             let connected = self.connections.contains(&(from.min(to), from.max(to)));
-            if !connected || !reached.insert(to) {
+            let is_frozen = self.nodes[to].tracker.is_none();
+            if !connected || is_frozen || !reached.insert(to) {
                 continue;
             }
             let verdict = self.tracker(to).handle_gossip(now, &passed_on_by, message);
@@ -500,6 +511,9 @@ impl<S: Storage> Cluster<S> {
         let Some(answering) = answering else {
             return self.tracker(from).handle_request_failed(now, to);
         };
+        if self.nodes[answering].tracker.is_none() {
+            return;
+        }
         let mut response = vec![0; MAX_RESPONSE];
         let size = self
             .tracker(answering)

@@ -9,6 +9,10 @@
 //! - leases are sorted by peer id, one per node, each of a node that is vouched for;
 //! - of the nodes that it lets in by itself, it stays within its share of the capacity.
 
+mod suspicion;
+
+use suspicion::{Silence, Suspicion};
+
 use crate::{
     counting::{Answer, Counting},
     key::{PublicKey, Signer, Verifier},
@@ -24,6 +28,7 @@ use crate::{
     },
     storage::{Buffer, Full, List, Storage},
     time::Now,
+    version::Version,
 };
 
 /// Who becomes a member.
@@ -150,6 +155,8 @@ pub struct CentralAuthority<S: Storage> {
     next_count_ms: u64,
     /// Not after the first lease lapses: looked at again then.
     next_lapse_ms: u64,
+    /// That it is cut off, and not those gone whose leases lapse.
+    suspicion: Suspicion,
     /// Until when by the wall clock this or an earlier run is known to have been here.
     alive_unix: u64,
     /// The same of earlier runs only.
@@ -172,6 +179,7 @@ impl<S: Storage> CentralAuthority<S> {
             places_taken: 0,
             next_count_ms: 0,
             next_lapse_ms: 0,
+            suspicion: Suspicion::NONE,
             alive_unix: 0,
             resumed_unix: 0,
             counting: Counting::new(),
@@ -247,6 +255,12 @@ impl<S: Storage> CentralAuthority<S> {
         self.acts = Acts::Yes;
     }
 
+    /// Whether so many of its members went silent at once that it takes itself to be cut off. It
+    /// calls nobody left then, and is not in touch.
+    pub fn is_isolated(&self) -> bool {
+        self.suspicion.is_raised()
+    }
+
     /// Notes until when an earlier run was here.
     pub(crate) fn note_alive(&mut self, unix_s: u64) {
         self.alive_unix = self.alive_unix.max(unix_s);
@@ -314,6 +328,9 @@ impl<S: Storage> CentralAuthority<S> {
         prefix: Option<Prefix>,
         renew: Renew,
     ) -> LeaseAnswer {
+        if self.is_isolated() {
+            self.next_lapse_ms = self.next_lapse_ms.min(now.mono_ms);
+        }
         let standing = ledger.standing(peer);
         if standing != Standing::PENDING {
             if !standing.admits() {
@@ -364,7 +381,7 @@ impl<S: Storage> CentralAuthority<S> {
         prefix: Option<Prefix>,
     ) -> Result<(), LeaseAnswer> {
         match self.admission {
-            _ if peer == ledger.own() => return Ok(()),
+            _ if ledger.authorities.contains_peer(peer) => return Ok(()),
             Admission::Open => {}
             // Whom an operator names needs no other reason.
             Admission::AllowList if self.allowed.binary_search(peer).is_ok() => return Ok(()),
@@ -462,7 +479,7 @@ impl<S: Storage> CentralAuthority<S> {
             return Ok(());
         };
         if home != ledger.own_hint() {
-            return Ok(());
+            return self.hand_over(ledger, now, peer, home);
         }
         if intent == Intent::LEAVING {
             return self.end(ledger, now, peer, session, now.unix_s);
@@ -474,22 +491,36 @@ impl<S: Storage> CentralAuthority<S> {
         }
         let mut presence = self.presence_to_issue(ledger, peer);
         let same_session = presence.session == session;
-        match presence.state {
-            PresenceState::ONLINE if same_session => return Ok(()),
+        // Where it was at home since this authority last said that it is here.
+        let since = if same_session { presence.rests_on } else { Version::ZERO };
+        let elsewhere = elsewhere(ledger, peer, session, since);
+        match (presence.state, &elsewhere) {
+            (PresenceState::ONLINE, None) if same_session => return Ok(()),
             // It was called left while it lived: it is watched for one full window first.
-            PresenceState::LEFT
+            (PresenceState::LEFT, None)
                 if same_session
                     && now.mono_ms.saturating_sub(lease.watched_from_ms) < self.window_ms =>
             {
                 return Ok(());
             }
-            PresenceState::ONLINE => close(&mut presence, lease.earlier_unix),
+            // It was away for a while, of which this authority did not know.
+            (PresenceState::ONLINE, Some(there)) if same_session => {
+                presence.count_until(there.counted_from.min(lease.renewed_unix));
+            }
+            (PresenceState::ONLINE, _) => presence.close(lease.earlier_unix),
             _ => {}
+        }
+        let moved = elsewhere.filter(|there| there.goes_on(session));
+        let is_back = moved.is_none() && presence.goes_on(session);
+        if let Some(there) = moved {
+            presence.joined = there.joined;
+        } else if !is_back {
+            presence.joined = now.unix_s;
         }
         presence.session = session;
         presence.state = PresenceState::ONLINE;
         presence.rests_on = version;
-        presence.joined = now.unix_s;
+        presence.counted_from = now.unix_s;
         if presence.first_joined == 0 {
             presence.first_joined = now.unix_s;
         }
@@ -497,8 +528,27 @@ impl<S: Storage> CentralAuthority<S> {
         ledger.write(peer, &presence).map(|_change| ())
     }
 
-    /// Ends a node's lease at once, and says that its session left, or the one before it that is
-    /// still called online.
+    /// Says of a node that announces another home, and that this authority calls online, that it
+    /// moved there.
+    fn hand_over<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        peer: &PeerId,
+        home: Hint,
+    ) -> Result<(), Full> {
+        let presence = self.presence(ledger, peer);
+        if !home.is_some() || presence.state != PresenceState::ONLINE {
+            return Ok(());
+        }
+        match self.find(peer).map(|place| self.leases[place]) {
+            Ok(lease) => self.end(ledger, now, peer, lease.session, lease.renewed_unix),
+            Err(_) => self.end(ledger, now, peer, presence.session, self.resumed_unix),
+        }
+    }
+
+    /// Ends a node's lease at once, and says that its session left, or moved, or that the one before
+    /// it left that is still called online.
     fn end<K: Signer + Verifier>(
         &mut self,
         ledger: &mut Ledger<S, K>,
@@ -515,8 +565,8 @@ impl<S: Storage> CentralAuthority<S> {
         }
     }
 
-    /// What says that `session` left, or the one before it that is still called online; nothing
-    /// where none is.
+    /// What says that `session` left or moved, or that the one before it left that is still called
+    /// online; nothing where none is.
     fn departure<K: Signer + Verifier>(
         &self,
         ledger: &Ledger<S, K>,
@@ -530,16 +580,25 @@ impl<S: Storage> CentralAuthority<S> {
         if presence.state != PresenceState::ONLINE {
             return None;
         }
-        let is_current = presence.session == session;
-        close(
-            &mut presence,
-            lease.filter(|_| !is_current).map_or(left_unix, |lease| lease.earlier_unix),
-        );
-        presence.state = PresenceState::LEFT;
-        if let Some(announcement) = ledger.announcement_of(peer) {
-            presence.rests_on = announcement.version();
-        }
         presence.issued_at = now.unix_s;
+        let announcement = ledger.announcement_of(peer);
+        let said = announcement.and_then(|signed| Some((signed.version(), signed.read()?)));
+        let is_current = presence.session == session;
+        let is_elsewhere = said.as_ref().is_some_and(|(_, said)| {
+            said.session == session && said.home.is_some() && said.home != ledger.own_hint()
+        });
+        if is_current && is_elsewhere {
+            // Whatever it rested on, it is the new home that counts from then on.
+            let there = elsewhere(ledger, peer, session, presence.rests_on);
+            presence.count_until(there.map_or(left_unix, |it| it.counted_from.min(left_unix)));
+            presence.state = PresenceState::MOVED;
+            return Some(presence);
+        }
+        presence.close(lease.filter(|_| !is_current).map_or(left_unix, |lease| lease.earlier_unix));
+        presence.state = PresenceState::LEFT;
+        if let Some((version, _)) = said {
+            presence.rests_on = version;
+        }
         Some(presence)
     }
 
@@ -549,9 +608,20 @@ impl<S: Storage> CentralAuthority<S> {
         }
     }
 
-    /// Turns leases that lapsed into statements.
-    pub(crate) fn lapse<K: Signer + Verifier>(&mut self, ledger: &mut Ledger<S, K>, now: Now) {
+    /// Turns leases that lapsed into statements, unless so many do at once that it may be this
+    /// authority that is cut off. `hears_authority`: whether another one was heard within a window.
+    pub(crate) fn lapse<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        hears_authority: bool,
+    ) {
         if now.mono_ms < self.next_lapse_ms {
+            return;
+        }
+        let silence = self.silence(ledger.own(), now, hears_authority);
+        if !self.suspicion.look(now, silence, self.window_ms) {
+            self.next_lapse_ms = now.mono_ms + self.grace_ms;
             return;
         }
         let life_ms = self.window_ms + self.grace_ms;
@@ -567,6 +637,16 @@ impl<S: Storage> CentralAuthority<S> {
         }
         let first = self.leases.iter().map(|lease| lease.renewed_ms).min();
         self.next_lapse_ms = first.map_or(u64::MAX, |renewed_ms| renewed_ms + life_ms);
+    }
+
+    /// How many of the others are silent. Those who went silent together are within an interval of
+    /// each other, which is the grace: the first of them lapses when the last was silent for a window.
+    fn silence(&self, own: &PeerId, now: Now, hears_authority: bool) -> Silence {
+        let others = || self.leases.iter().filter(|lease| lease.peer != *own);
+        let is_silent =
+            |lease: &&Lease| now.mono_ms.saturating_sub(lease.renewed_ms) >= self.window_ms;
+        let (leases, silent) = (others().count(), others().filter(is_silent).count());
+        Silence { leases, silent, hears_authority }
     }
 
     /// When [`CentralAuthority::lapse`] has something to do, at the earliest.
@@ -602,7 +682,7 @@ impl<S: Storage> CentralAuthority<S> {
         standing: Standing,
     ) -> Result<Receipt, CommandError> {
         check_key(peer)?;
-        if ledger.authorities.contains_peer(peer) {
+        if ledger.authorities.acts(peer) {
             return Err(CommandError::SubjectIsAuthority);
         }
         if standing == Standing::REMOVED && ledger.node(peer).is_none() {
@@ -780,6 +860,22 @@ impl<S: Storage> CentralAuthority<S> {
     }
 }
 
+/// What another authority said last of `session`, about an announcement after `since`.
+fn elsewhere<S: Storage, K: Signer + Verifier>(
+    ledger: &Ledger<S, K>,
+    peer: &PeerId,
+    session: Session,
+    since: Version,
+) -> Option<Presence> {
+    let others = ledger.roll.get(peer)?.presences().filter(|signed| {
+        signed.writer() != ledger.own_hint() && ledger.authorities.contains(signed.writer())
+    });
+    let about = others.filter_map(|signed| signed.read());
+    about
+        .filter(|presence| presence.session == session && presence.rests_on > since)
+        .max_by_key(|presence| presence.rests_on)
+}
+
 /// How many places one authority gives to nodes by itself.
 fn share<S: Storage, K: Signer + Verifier>(ledger: &Ledger<S, K>) -> usize {
     (ledger.roll.capacity() / ledger.authorities.acting_count().max(1)).max(1)
@@ -844,11 +940,4 @@ fn issue<S: Storage, K: Signer + Verifier>(
         (Some(presence), Some(decision)) => ledger.write_both(peer, &presence, &decision),
     };
     issued.map_err(|Full| CommandError::Full)
-}
-
-/// Adds a session that ended at `ended_unix` to what is counted.
-fn close(presence: &mut Presence, ended_unix: u64) {
-    let ended_unix = ended_unix.max(presence.joined);
-    presence.uptime = presence.uptime.saturating_add(ended_unix - presence.joined);
-    presence.left = ended_unix;
 }
