@@ -11,7 +11,7 @@
 
 mod suspicion;
 
-use suspicion::{Silence, Suspicion};
+use suspicion::{Conclusion, Silence, Suspicion};
 
 use crate::{
     counting::{Answer, Counting},
@@ -309,7 +309,7 @@ impl<S: Storage> CentralAuthority<S> {
         }
     }
 
-    /// Gives every lease one full window from now: this authority slept.
+    /// Gives every lease one full window from now: this authority slept, or was cut off.
     pub(crate) fn forgive(&mut self, now: Now) {
         for lease in self.leases.iter_mut() {
             lease.renewed_ms = now.mono_ms;
@@ -328,9 +328,6 @@ impl<S: Storage> CentralAuthority<S> {
         prefix: Option<Prefix>,
         renew: Renew,
     ) -> LeaseAnswer {
-        if self.is_isolated() {
-            self.next_lapse_ms = self.next_lapse_ms.min(now.mono_ms);
-        }
         let standing = ledger.standing(peer);
         if standing != Standing::PENDING {
             if !standing.admits() {
@@ -620,9 +617,13 @@ impl<S: Storage> CentralAuthority<S> {
             return;
         }
         let silence = self.silence(ledger.own(), now, hears_authority);
-        if !self.suspicion.look(now, silence, self.window_ms) {
-            self.next_lapse_ms = now.mono_ms + self.grace_ms;
-            return;
+        match self.suspicion.look(now, silence, self.window_ms) {
+            Conclusion::Gone => {}
+            Conclusion::CutOff => {
+                self.next_lapse_ms = now.mono_ms + self.grace_ms;
+                return;
+            }
+            Conclusion::Back => return self.forgive(now),
         }
         let life_ms = self.window_ms + self.grace_ms;
         // From the end, since each that lapses is taken out.

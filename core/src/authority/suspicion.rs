@@ -38,6 +38,17 @@ impl Silence {
     }
 }
 
+/// What it makes of leases that lapse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conclusion {
+    /// Whose they are is gone.
+    Gone,
+    /// It is itself that is cut off.
+    CutOff,
+    /// It was, and is not any more: the others get time to come back.
+    Back,
+}
+
 /// What an authority suspects of itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suspicion {
@@ -53,11 +64,13 @@ impl Suspicion {
         self.since_ms.is_some()
     }
 
-    /// Looks at how the leases stand. Says whether those that lapsed are to be called left.
-    pub(super) fn look(&mut self, now: Now, silence: Silence, window_ms: u64) -> bool {
+    /// Looks at how the leases stand.
+    pub(super) fn look(&mut self, now: Now, silence: Silence, window_ms: u64) -> Conclusion {
         if !silence.is_odd() {
-            self.since_ms = None;
-            return true;
+            return match self.since_ms.take() {
+                Some(_) => Conclusion::Back,
+                None => Conclusion::Gone,
+            };
         }
         let since_ms = match self.since_ms {
             Some(since_ms) if silence.hears_anybody() => since_ms,
@@ -65,7 +78,7 @@ impl Suspicion {
         };
         let waited = now.mono_ms.saturating_sub(since_ms) >= WINDOWS_MAX * window_ms;
         self.since_ms = (!waited).then_some(since_ms);
-        waited
+        if waited { Conclusion::Gone } else { Conclusion::CutOff }
     }
 }
 
@@ -75,7 +88,7 @@ mod tests {
 
     const WINDOW_MS: u64 = 30_000;
 
-    fn look(suspicion: &mut Suspicion, at_ms: u64, leases: usize, silent: usize) -> bool {
+    fn look(suspicion: &mut Suspicion, at_ms: u64, leases: usize, silent: usize) -> Conclusion {
         let now = Now { mono_ms: at_ms, unix_s: 0 };
         let silence = Silence { leases, silent, hears_authority: false };
         suspicion.look(now, silence, WINDOW_MS)
@@ -84,8 +97,9 @@ mod tests {
     #[test]
     fn few_and_a_small_share_are_believed() {
         let mut suspicion = Suspicion::NONE;
-        assert!(look(&mut suspicion, 0, SILENT_MIN - 1, SILENT_MIN - 1));
-        assert!(look(&mut suspicion, 0, 100, 49));
+        let few = SILENT_MIN - 1;
+        assert_eq!(look(&mut suspicion, 0, few, few), Conclusion::Gone);
+        assert_eq!(look(&mut suspicion, 0, 100, 49), Conclusion::Gone);
         assert!(!suspicion.is_raised());
     }
 
@@ -93,22 +107,22 @@ mod tests {
     fn who_hears_nobody_waits_for_as_long_as_it_takes() {
         let mut suspicion = Suspicion::NONE;
         for window in 0..1_000 {
-            assert!(!look(&mut suspicion, window * WINDOW_MS, 10, 10));
+            assert_eq!(look(&mut suspicion, window * WINDOW_MS, 10, 10), Conclusion::CutOff);
             assert!(suspicion.is_raised());
         }
-        assert!(look(&mut suspicion, 1_000 * WINDOW_MS, 10, 0));
+        assert_eq!(look(&mut suspicion, 1_000 * WINDOW_MS, 10, 7), Conclusion::Back);
         assert!(!suspicion.is_raised());
     }
 
     #[test]
     fn who_hears_some_waits_for_so_many_windows_from_then_on() {
         let mut suspicion = Suspicion::NONE;
-        assert!(!look(&mut suspicion, 0, 10, 10));
-        assert!(!look(&mut suspicion, 100 * WINDOW_MS, 10, 10));
-        for window in 101..100 + WINDOWS_MAX {
-            assert!(!look(&mut suspicion, window * WINDOW_MS, 10, 8));
+        for (window, silent) in [(0, 10), (100, 10), (101, 8), (99 + WINDOWS_MAX, 8)] {
+            let conclusion = look(&mut suspicion, window * WINDOW_MS, 10, silent);
+            assert_eq!(conclusion, Conclusion::CutOff);
         }
-        assert!(look(&mut suspicion, (100 + WINDOWS_MAX) * WINDOW_MS, 10, 8));
+        let end_ms = (100 + WINDOWS_MAX) * WINDOW_MS;
+        assert_eq!(look(&mut suspicion, end_ms, 10, 8), Conclusion::Gone);
         assert!(!suspicion.is_raised(), "they are called left, and it is in touch again");
     }
 
@@ -117,7 +131,8 @@ mod tests {
         let mut suspicion = Suspicion::NONE;
         let silence = Silence { leases: 10, silent: 10, hears_authority: true };
         let at = |mono_ms| Now { mono_ms, unix_s: 0 };
-        assert!(!suspicion.look(at(0), silence, WINDOW_MS));
-        assert!(suspicion.look(at(WINDOWS_MAX * WINDOW_MS), silence, WINDOW_MS));
+        assert_eq!(suspicion.look(at(0), silence, WINDOW_MS), Conclusion::CutOff);
+        let end = at(WINDOWS_MAX * WINDOW_MS);
+        assert_eq!(suspicion.look(end, silence, WINDOW_MS), Conclusion::Gone);
     }
 }

@@ -188,6 +188,11 @@ impl<S: Storage> Cluster<S> {
         at(self.ms)
     }
 
+    /// How many nodes there are, those that do not run included.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub(crate) fn peer(&self, node: usize) -> PeerId {
         self.nodes[node].keys.peer_id()
     }

@@ -92,6 +92,7 @@ pub(crate) struct PresenceVector {
     pub(crate) imported: Option<ImportedVector>,
     pub(crate) horizon: Option<VersionVector>,
     pub(crate) tallies: Vec<TallyVector>,
+    counted_from: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +190,7 @@ impl PresenceVector {
             tallies: tallies
                 .map(|tally| Tally { counter: tally.counter, count: tally.count, last: tally.last })
                 .collect(),
+            counted_from: self.counted_from,
         }
     }
 
@@ -215,6 +217,7 @@ impl PresenceVector {
                     last: tally.last,
                 })
                 .collect(),
+            counted_from: seen.counted_from,
         }
     }
 }
