@@ -88,6 +88,11 @@ impl Authorities {
         self.listed.iter().find(|(listed, _)| *listed == hint).map(|(_, peer_id)| peer_id)
     }
 
+    /// The place in the list of the authority that `hint` stands for.
+    pub(crate) fn place_of(&self, hint: Hint) -> Option<usize> {
+        self.listed.iter().position(|(listed, _)| *listed == hint)
+    }
+
     /// Whether `hint` stands for one of them.
     pub fn contains(&self, hint: Hint) -> bool {
         self.resolve(hint).is_some()
@@ -131,7 +136,7 @@ impl Authorities {
     /// The place of `hint` among the sorted peer ids: names an authority in a byte to those who
     /// trust the same ones.
     pub(crate) fn index_of(&self, hint: Hint) -> Option<u8> {
-        let listed = self.listed.iter().position(|(listed, _)| *listed == hint)?;
+        let listed = self.place_of(hint)?;
         let index = self.sorted.iter().position(|place| usize::from(*place) == listed);
         index.and_then(|index| u8::try_from(index).ok())
     }

@@ -60,6 +60,12 @@ counters! {
     /// Decisions and presences made anew, as two by this authority did not agree: it had forgotten
     /// the earlier one when it made the later.
     own_statements_merged,
+    /// Presences refused, as their authority's horizon voids them.
+    statements_void,
+    /// Nodes that left the roll, as nobody listed vouches for them any more.
+    nodes_forgotten,
+    /// Presences issued again, so that a horizon does not void them.
+    presences_reissued,
     /// Gossip messages passed on.
     gossip_accepted,
     /// Gossip messages that held nothing new.

@@ -27,7 +27,6 @@ use crate::{
     storage::{Full, List, Storage},
     tallies::Counter,
     time::Now,
-    version::Version,
 };
 
 /// Stands for the frame of a batch that was not given out yet.
@@ -83,9 +82,6 @@ pub(crate) struct Counting<S: Storage> {
     next_due_ms: u64,
     /// Which batches were counted in earlier runs may be forgotten.
     forgot: bool,
-    /// The presences that were last issued for their tallies alone: above the first version, and up
-    /// to the second.
-    quiet: (Version, Version),
 }
 
 impl<S: Storage> Counting<S> {
@@ -98,7 +94,6 @@ impl<S: Storage> Counting<S> {
             publish_ms: 0,
             next_due_ms: 0,
             forgot: false,
-            quiet: (Version::ZERO, Version::ZERO),
         }
     }
 
@@ -392,17 +387,6 @@ impl<S: Storage> Counting<S> {
         let due_ms = now.mono_ms.saturating_add(self.publish_ms);
         self.totals.iter_mut().for_each(|counted| counted.due_ms = due_ms);
         self.refresh_due();
-    }
-
-    /// Notes that the own statements after `before`, up to `last`, were issued for their tallies
-    /// alone.
-    pub(crate) fn note_quiet(&mut self, before: Version, last: Version) {
-        self.quiet = (before, last);
-    }
-
-    /// Whether an own presence holds nothing new but tallies.
-    pub(crate) fn is_quiet(&self, version: Version) -> bool {
-        self.quiet.0 < version && version <= self.quiet.1
     }
 
     fn of(&self, subject: u64) -> impl Iterator<Item = &Counted> {

@@ -46,6 +46,12 @@ pub enum Event {
         /// The node.
         peer: PeerId,
     },
+    /// No authority vouches for a node any more: it was gone for so long that it gave its place up,
+    /// or those who vouched are not listed any more. It is not in the roll.
+    Forgotten {
+        /// The node.
+        peer: PeerId,
+    },
     /// A node waits to be admitted.
     Pending {
         /// The node.
@@ -81,6 +87,8 @@ pub enum Event {
         /// The authority.
         peer: PeerId,
     },
+    /// The list of authorities was replaced.
+    AuthoritiesChanged,
     /// This node has another home, or none.
     HomeChanged {
         /// The authority that it renews its lease with.

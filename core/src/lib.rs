@@ -209,7 +209,7 @@ pub use tallies::{Counter, Tallies};
 pub use time::Now;
 pub use tracker::{
     AnnounceError, AnnouncementFields, Config, ConfigError, JournalFrame, NodeEventTracker,
-    ObserveError, OutgoingRequest, RecoverError, Role, Status, Verdict,
+    ObserveError, OutgoingRequest, RecoverError, Role, RollOutError, Status, Verdict,
 };
 pub use version::Version;
 pub use view::{Context, Here, NodeView};

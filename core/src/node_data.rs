@@ -152,6 +152,20 @@ impl<B: Buffer> NodeData<B> {
         true
     }
 
+    /// Drops the statements that `keeps` does not want. Says whether there were any.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&Signed<'_, Any>) -> bool) -> bool {
+        let mut dropped = false;
+        loop {
+            let unwanted =
+                |record: &Record<'_>| !keeps(&record.statement(&self.subject));
+            let found = self.records().find(|(_, record)| unwanted(record)).map(|(place, _)| place);
+            let Some(place) = found else { return dropped };
+            let removed = self.bytes.splice(place.start, place.len(), &[]);
+            removed.expect("removing bytes needs no room");
+            dropped = true;
+        }
+    }
+
     /// The statements in slot order.
     pub fn statements(&self) -> impl Iterator<Item = Held<'_>> {
         self.records().map(|(_, record)| Held {

@@ -5,6 +5,7 @@
 //! - a cursor never runs ahead of what was taken in from that peer.
 
 use crate::{
+    authorities::Authorities,
     bucket::Bucket,
     limits::{
         MESSAGE_SIZE_MAX, REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX, VERIFICATIONS,
@@ -87,6 +88,14 @@ impl Peer {
         self.size_max = hello.size_max.max(1);
         self.is_comparable = is_comparable;
         self.reconciles = is_comparable && hello.flags.contains(Flags::RECONCILES);
+    }
+
+    /// Brings what is known of it in line with another list of authorities: whether walks with it can
+    /// make the rolls equal it has to say again.
+    pub(crate) fn follow_authorities(&mut self, authorities: &Authorities) {
+        self.is_authority = authorities.acts(&self.peer_id);
+        (self.is_comparable, self.reconciles) = (false, false);
+        (self.mismatches, self.pauses, self.fruitless) = (0, 0, 0);
     }
 
     /// Notes that it holds the same as this replica.

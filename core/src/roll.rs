@@ -205,11 +205,21 @@ impl<S: Storage> Roll<S> {
 
     /// Drops what the fold of `peer` has no use for, given whether it is admitted.
     pub fn normalise(&mut self, peer: &PeerId, admitted: bool) {
+        self.cut(peer, |node| node.normalise(admitted));
+    }
+
+    /// Drops the statements about `peer` that `keeps` does not want.
+    pub(crate) fn retain(&mut self, peer: &PeerId, keeps: impl Fn(&Signed<'_, Any>) -> bool) {
+        self.cut(peer, |node| node.retain(keeps));
+    }
+
+    /// Takes something away from what is held of `peer`; `cut` says whether it did.
+    fn cut(&mut self, peer: &PeerId, cut: impl FnOnce(&mut NodeData<S::Statements>) -> bool) {
         let Ok(place) = self.find(peer.order_key(), peer) else { return };
         let index = self.order[place].index;
         let entry = &mut self.entries[slot(index)];
         let size = size_of_statements(entry.node());
-        if entry.node.normalise(admitted) {
+        if cut(&mut entry.node) {
             self.size = self.size - size + size_of_statements(entry.node());
             self.touch(index);
         }
@@ -296,6 +306,14 @@ impl<S: Storage> Roll<S> {
         let start = self.order.partition_point(|place| key(place) < prefix);
         let count = self.order[start..].partition_point(|place| key(place) == prefix);
         start..start + count
+    }
+
+    /// The place in the order of the first node whose order key is above this one.
+    pub(crate) fn place_after(&self, order_key: u64) -> usize {
+        let start = self.first_with(prefix_of_key(order_key));
+        let rest = self.order[start..].iter();
+        let key = |place: &&Place| self.entries[slot(place.index)].order_key();
+        start + rest.take_while(|place| key(place) <= order_key).count()
     }
 
     /// The node at a place in the order, from 0 to the count.

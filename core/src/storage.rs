@@ -19,6 +19,8 @@ pub trait List<T>: Debug + DerefMut<Target = [T]> {
     fn remove_at(&mut self, index: usize) -> T;
     /// Takes out the value at `index`, putting the last one in its place.
     fn swap_remove_at(&mut self, index: usize) -> T;
+    /// Takes all values out.
+    fn clear(&mut self);
     /// How many values fit; `usize::MAX` where only memory bounds them.
     fn capacity_max(&self) -> usize;
 }
@@ -116,6 +118,10 @@ impl<T: Debug, const N: usize> List<T> for heapless::Vec<T, N> {
         self.swap_remove(index)
     }
 
+    fn clear(&mut self) {
+        self.clear();
+    }
+
     fn capacity_max(&self) -> usize {
         N
     }
@@ -173,6 +179,10 @@ mod heap {
 
         fn swap_remove_at(&mut self, index: usize) -> T {
             self.swap_remove(index)
+        }
+
+        fn clear(&mut self) {
+            self.clear();
         }
 
         fn capacity_max(&self) -> usize {

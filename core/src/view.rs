@@ -242,6 +242,28 @@ fn fold_presence(
 }
 
 impl<B: Buffer> NodeData<B> {
+    /// When the node was last here, in unix seconds, if it is gone and nothing was decided about it:
+    /// such a node may be forgotten.
+    pub(crate) fn gone_since(&self, authorities: &Authorities) -> Option<u64> {
+        let mut decisions = self.decisions().map(|decision| decision.writer());
+        if authorities.contains_peer(self.subject())
+            || decisions.any(|writer| authorities.contains(writer))
+        {
+            return None;
+        }
+        // What was last known does not depend on who is in touch.
+        let context = Context { authorities, in_touch: &InTouch::NONE, now_unix: 0 };
+        let view = self.view(&context);
+        let is_gone = match view.last_known {
+            Here::Left => true,
+            // Nothing but its history was ever here.
+            Here::Unknown => view.announcement.is_none(),
+            Here::Online => false,
+        };
+        let seen = view.last_left.max(view.last_joined).or(view.last_updated);
+        is_gone.then(|| seen.unwrap_or(0))
+    }
+
     /// What configured authorities observed of the node.
     fn observed(&self, authorities: &Authorities) -> impl Iterator<Item = Presence> {
         self.presences()

@@ -9,8 +9,10 @@
 //! - leases are sorted by peer id, one per node, each of a node that is vouched for;
 //! - of the nodes that it lets in by itself, it stays within its share of the capacity.
 
+mod forgetting;
 mod suspicion;
 
+use forgetting::Forgetting;
 use suspicion::{Conclusion, Silence, Suspicion};
 
 use crate::{
@@ -157,6 +159,8 @@ pub struct CentralAuthority<S: Storage> {
     next_lapse_ms: u64,
     /// That it is cut off, and not those gone whose leases lapse.
     suspicion: Suspicion,
+    /// How far it has come with forgetting the long gone.
+    forgetting: Forgetting,
     /// Until when by the wall clock this or an earlier run is known to have been here.
     alive_unix: u64,
     /// The same of earlier runs only.
@@ -180,6 +184,7 @@ impl<S: Storage> CentralAuthority<S> {
             next_count_ms: 0,
             next_lapse_ms: 0,
             suspicion: Suspicion::NONE,
+            forgetting: Forgetting::IDLE,
             alive_unix: 0,
             resumed_unix: 0,
             counting: Counting::new(),
@@ -204,9 +209,7 @@ impl<S: Storage> CentralAuthority<S> {
         if peers.len() > self.allowed.capacity_max() {
             return Err(CommandError::Full);
         }
-        while let Some(last) = self.allowed.len().checked_sub(1) {
-            self.allowed.swap_remove_at(last);
-        }
+        self.allowed.clear();
         for peer in peers {
             let end = self.allowed.len();
             self.allowed.insert_at(end, *peer).map_err(|Full| CommandError::Full)?;
@@ -247,6 +250,7 @@ impl<S: Storage> CentralAuthority<S> {
     /// Signs nothing from now on.
     pub(crate) fn begin_recovery(&mut self) {
         self.counting.forget();
+        self.forgetting = Forgetting::IDLE;
         self.acts = Acts::Recovering;
     }
 
@@ -269,6 +273,26 @@ impl<S: Storage> CentralAuthority<S> {
     /// Until when this or an earlier run is known to have been here.
     pub(crate) fn alive_unix(&self) -> u64 {
         self.alive_unix
+    }
+
+    /// Says of its members that they moved, with what is counted of them, and does not act any more.
+    pub(crate) fn retire<K: Signer + Verifier>(&mut self, ledger: &mut Ledger<S, K>, now: Now) {
+        for index in 0..self.leases.len() {
+            let lease = self.leases[index];
+            let mut presence = self.presence_to_issue(ledger, &lease.peer);
+            if presence.goes_on(lease.session) && presence.state == PresenceState::ONLINE {
+                presence.count_until(lease.renewed_unix);
+                presence.state = PresenceState::MOVED;
+                presence.issued_at = now.unix_s;
+                // It takes the place of another one, so there is room.
+                let _ = ledger.write(&lease.peer, &presence);
+            }
+        }
+        self.publish(ledger, now, u64::MAX);
+        self.acts = Acts::No;
+        self.leases.clear();
+        self.allowed.clear();
+        (self.suspicion, self.forgetting) = (Suspicion::NONE, Forgetting::IDLE);
     }
 
     /// How many sessions are known to be here.
@@ -841,9 +865,7 @@ impl<S: Storage> CentralAuthority<S> {
             }
         }
         self.counting.refresh_due();
-        if ledger.version() != before {
-            self.counting.note_quiet(before, ledger.version());
-        }
+        ledger.note_quiet(before, ledger.version());
     }
 
     fn find(&self, peer: &PeerId) -> Result<usize, usize> {

@@ -150,7 +150,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// The home to announce: the one that answers, else an authority's own self. A member's home that
     /// went silent stays announced until another has answered.
-    fn announced_home(&self) -> Hint {
+    pub(super) fn announced_home(&self) -> Hint {
         let announced = || {
             // In this run, or in the one before it.
             let held = || self.ledger.roll.get(self.ledger.own())?.announcement();

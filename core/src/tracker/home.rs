@@ -59,6 +59,11 @@ impl Home {
         self.refusals = 0;
     }
 
+    /// There is none, and none was given up.
+    pub(super) fn forget(&mut self) {
+        *self = Home::NONE;
+    }
+
     /// Gives the home up if it has not answered for `patience_ms`. Says whether it did.
     pub(super) fn give_up(&mut self, now: Now, patience_ms: u64) -> bool {
         let overdue = now.mono_ms.saturating_sub(self.answered_ms) >= patience_ms;

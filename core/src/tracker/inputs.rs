@@ -252,6 +252,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             }
             authority.lapse(&mut self.ledger, now, hears_authority);
             authority.publish_tallies(&mut self.ledger, now);
+            authority.forget(&mut self.ledger, now);
             authority.note_alive(now.unix_s);
             if now.mono_ms >= self.next_own_renewal_ms {
                 self.next_own_renewal_ms = now.mono_ms + self.interval_ms;
@@ -273,8 +274,25 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.ask_some_peer(now);
         }
         self.claim_after_pause(now);
+        self.drop_void(now);
         self.ledger.counters.pool_expired += self.ledger.pool.expire(now.mono_ms);
         self.refresh_in_touch(now);
+    }
+
+    /// Lets what is void be dropped an interval after that was heard, or when the walk is over.
+    fn drop_void(&mut self, now: Now) {
+        // What the application did not hear of in time it has to find out itself.
+        while self.ledger.drop_next().is_some() {
+            self.ledger.counters.notices_lost += 1;
+        }
+        if self.drop_due_ms().is_some_and(|due_ms| now.mono_ms >= due_ms) {
+            if self.is_walking() { self.ledger.postpone_drop(now) } else { self.ledger.drop_void() }
+        }
+    }
+
+    /// When what is void is dropped.
+    pub(super) fn drop_due_ms(&self) -> Option<u64> {
+        self.ledger.void_since_ms().map(|since_ms| since_ms + self.interval_ms)
     }
 
     /// An authority that has no other home is its own.

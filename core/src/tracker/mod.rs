@@ -13,6 +13,7 @@ mod commands;
 mod home;
 mod inputs;
 mod outputs;
+mod roll_out;
 mod status;
 mod sync;
 mod walk;
@@ -24,6 +25,7 @@ use heapless::Deque;
 pub use commands::{AnnounceError, AnnouncementFields, ObserveError};
 pub use inputs::Verdict;
 pub use outputs::{JournalFrame, OutgoingRequest};
+pub use roll_out::RollOutError;
 pub use status::{Role, Status};
 
 use crate::{
@@ -188,6 +190,8 @@ pub struct NodeEventTracker<S: Storage, K> {
     compaction_floor: u64,
     /// As configured.
     message_size_max: u32,
+    /// As configured.
+    tallies_interval_ms: u64,
     ledger: Ledger<S, K>,
     /// Acts exactly if this node is among the authorities.
     authority: CentralAuthority<S>,
@@ -252,6 +256,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             interval_ms: 0,
             compaction_floor: 0,
             message_size_max: 0,
+            tallies_interval_ms: 0,
             ledger: Ledger::new(),
             authority: CentralAuthority::new(),
             peers: Peers::new(),
@@ -300,12 +305,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             return Err(ConfigError::MessageSize);
         }
         let own = keys.peer_id();
-        for peer_id in config.authorities.iter().map(|(_, peer_id)| peer_id).chain([&own]) {
-            PublicKey::of(peer_id)
-                .ok_or(VerifyError::UnsupportedKey)
-                .and_then(|key| key.check())
-                .map_err(ConfigError::Key)?;
-        }
+        check_keys(config.authorities.iter().map(|(_, peer_id)| peer_id).chain([&own]))
+            .map_err(ConfigError::Key)?;
         self.random = Random::new(&seed);
         self.walking.init(&seed);
         self.session.0.copy_from_slice(&self.random.number().to_le_bytes()[..4]);
@@ -313,6 +314,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.interval_ms = config.interval_ms;
         self.compaction_floor = config.compaction_floor;
         self.message_size_max = config.message_size_max;
+        self.tallies_interval_ms = config.tallies_interval_ms;
         if config.authorities.acts(&own) {
             let window_ms = LEASE_INTERVALS * config.interval_ms;
             let grace_ms = GRACE_INTERVALS * config.interval_ms;
@@ -562,4 +564,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 .expect("there are no more authorities than are configured"),
         }
     }
+}
+
+/// Whether each of `peers` has a key that can sign.
+fn check_keys<'a>(peers: impl IntoIterator<Item = &'a PeerId>) -> Result<(), VerifyError> {
+    peers
+        .into_iter()
+        .try_for_each(|peer| PublicKey::of(peer).ok_or(VerifyError::UnsupportedKey)?.check())
 }

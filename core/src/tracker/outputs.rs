@@ -172,7 +172,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             };
             let statement = held.statement;
             let is_quiet = statement.kind() == Kind::Presence
-                && self.authority.counting.is_quiet(statement.version());
+                && self.ledger.is_quiet(statement.version());
             if is_quiet || !self.ledger.is_own(&statement) {
                 continue;
             }
@@ -282,6 +282,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if let Some(peer) = self.ledger.pool.next_unreported() {
             return Some(Event::Pending { peer });
         }
+        if let Some(peer) = self.ledger.drop_next() {
+            return Some(Event::Forgotten { peer });
+        }
         let mut reader = self.events;
         loop {
             let Some((index, entry)) = reader.peek(&self.ledger.roll) else {
@@ -314,12 +317,14 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             self.peers.next_deadline_ms(self.ledger.durability.epoch_durable(), self.answer_ms()),
             self.authority.next_lapse_ms(),
             self.authority.next_tallies_ms(),
+            self.authority.next_forget_ms(),
             self.authority.acts().then_some(self.next_own_renewal_ms),
             self.home.deadline_ms(self.home_patience_ms()),
             self.ledger.pool.next_expiry_ms(),
             Some(self.next_repair_ms),
             self.next_step_ms(),
             self.claim_due_ms(),
+            self.drop_due_ms(),
         ]
         .into_iter()
         .flatten()

@@ -108,6 +108,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if equal {
             self.note_equal(now, from, &response.hello);
         }
+        if complete && !self.is_walking() {
+            self.ledger.drop_void();
+        }
         if complete && self.is_read_through(now, from, &response.hello) {
             self.end_recovery(now);
         }

@@ -133,6 +133,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.ledger.counters.walks_begun += 1;
     }
 
+    /// Whether a walk is under way.
+    pub(super) fn is_walking(&self) -> bool {
+        self.walking.with.is_some()
+    }
+
     /// Whether the walk under way is with `peer`.
     pub(super) fn walks_with(&self, peer: &PeerId) -> bool {
         self.walking.with == Some(*peer)
@@ -312,6 +317,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// meanwhile, or the peer keeps something back, or one of the two is wrong about what it holds.
     fn end_walk(&mut self, now: Now, their_root: Root) {
         let Some(with) = self.walking.with.take() else { return };
+        self.ledger.drop_void();
         let moved = self.walking.took || self.walking.walk.sent();
         let is_fruitless = !moved && self.walking.roots == (self.ledger.roll.root(), their_root);
         self.walking.walk.end();

@@ -5,7 +5,11 @@
 //! - a statement is compared before it is verified: only what would change the roll is;
 //! - all own statements are numbered from one sequence, within an epoch that no earlier run used.
 
+mod forgetting;
+
 use heapless::Deque;
+
+use forgetting::Horizons;
 
 use crate::{
     authorities::Authorities,
@@ -32,6 +36,9 @@ use crate::{
 
 /// The last epoch that statements are made in.
 const EPOCH_MAX: u32 = u32::MAX - 1;
+/// How many ranges of quiet statements are remembered. They are read at once, but for those that
+/// wait for the disk.
+const QUIET_MAX: usize = 8;
 /// How many contradictions are remembered.
 const CONTRADICTIONS_MAX: usize = 16;
 
@@ -103,9 +110,14 @@ pub(crate) struct Ledger<S: Storage, K> {
     partial: bool,
     /// The order keys of the nodes that it was told to hold, sorted.
     wanted: S::PerNode<u64>,
+    /// What their own horizons make of the presences of the authorities.
+    horizons: Horizons,
     /// What is taken by gossip of what each authority says, in the configured order.
     authorities_said: [Bucket; AUTHORITIES_MAX],
     authority_rate: Rate,
+    /// Own statements that say nothing new, and so are not gossiped: above the first version, and up
+    /// to the second.
+    quiet: Deque<(Version, Version), QUIET_MAX>,
     /// The writers that contradicted themselves lately: where, and in which version. A losing half
     /// that is sent again is neither verified nor reported again.
     contradictions: Deque<(Hint, PeerId, Version), CONTRADICTIONS_MAX>,
@@ -130,8 +142,10 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             withholds: false,
             partial: false,
             wanted: <S::PerNode<u64> as List<u64>>::EMPTY,
+            horizons: Horizons::NONE,
             authorities_said: [Bucket::FULL; AUTHORITIES_MAX],
             authority_rate: Rate::new(0, 0),
+            quiet: Deque::new(),
             contradictions: Deque::new(),
         }
     }
@@ -181,6 +195,27 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// The epoch that own statements are made in.
     pub(crate) fn epoch(&self) -> u32 {
         self.version.epoch
+    }
+
+    /// Notes that the own statements after `before`, up to `last`, say nothing new.
+    pub(crate) fn note_quiet(&mut self, before: Version, last: Version) {
+        if before == last {
+            return;
+        }
+        match self.quiet.back_mut() {
+            Some(range) if range.1 == before => range.1 = last,
+            _ => {
+                if self.quiet.is_full() {
+                    self.quiet.pop_front();
+                }
+                self.quiet.push_back((before, last)).expect("there is room for one more");
+            }
+        }
+    }
+
+    /// Whether an own statement says nothing new.
+    pub(crate) fn is_quiet(&self, version: Version) -> bool {
+        self.quiet.iter().any(|(before, last)| *before < version && version <= *last)
     }
 
     /// Begins an epoch above every one that was used, and above `floor`.
@@ -249,6 +284,10 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         let is_announcement = statement.kind() == Kind::Announcement;
         if !is_announcement && !self.authorities.contains(statement.writer()) {
             self.counters.statements_unknown_writer += 1;
+            return Taken::Ignored;
+        }
+        if self.is_void(statement) {
+            self.counters.statements_void += 1;
             return Taken::Ignored;
         }
         let held = self.roll.locate(statement);
@@ -345,7 +384,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
         self.note_given_back(statement, source);
         let recalled = self.recalled(statement, offer);
-        let mut advanced = offer.advances() && self.keep(&subject, statement);
+        let mut advanced = offer.advances() && self.keep(&subject, statement, now);
         if let Some(recalled) = recalled {
             advanced |= self.say_all(&subject, &recalled, now);
         }
@@ -409,7 +448,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     }
 
     /// Puts `statement` in the roll if there is room, or room is made for it.
-    fn keep(&mut self, subject: &PeerId, statement: &Signed<'_, Any>) -> bool {
+    fn keep(&mut self, subject: &PeerId, statement: &Signed<'_, Any>, now: Now) -> bool {
         let mut put = self.put(statement);
         if put.is_err() {
             self.partial |= self.may_become_partial();
@@ -418,7 +457,10 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             }
         }
         match put {
-            Ok(_) => self.counters.statements_taken += 1,
+            Ok(_) => {
+                self.counters.statements_taken += 1;
+                self.note_horizon(statement, now);
+            }
             Err(Full) => self.counters.statements_no_room += 1,
         }
         put.is_ok()
@@ -481,7 +523,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     fn said(&mut self, statement: &Signed<'_, Any>) -> Option<(&mut Bucket, Rate)> {
         if statement.kind() != Kind::Announcement {
             let writer = statement.writer();
-            let place = self.authorities.iter().position(|(hint, _)| hint == writer)?;
+            let place = self.authorities.place_of(writer)?;
             return Some((&mut self.authorities_said[place], self.authority_rate));
         }
         let said = match self.roll.locate(statement) {
@@ -618,15 +660,13 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// Brings the roll into the form that every replica gives it, once after a replay: drops the
     /// nodes for which nobody vouches any more and what the fold has no use for.
     pub(crate) fn normalise_all(&mut self) {
+        self.reread_horizons();
         // From the end, since a node that is taken out gives its place to the last.
         for index in (0..self.roll.count()).rev() {
-            let node = self.roll.node_at(index).expect("within the count");
-            let peer = *node.subject();
-            if node.is_vouched(&self.authorities) {
-                let admitted = node.standing(&self.authorities).admits();
+            if self.drop_at(index).is_none() {
+                let peer = *self.roll.node_at(index).expect("it was not taken out").subject();
+                let admitted = self.standing(&peer).admits();
                 self.roll.normalise(&peer, admitted);
-            } else {
-                self.roll.remove(&peer);
             }
         }
     }

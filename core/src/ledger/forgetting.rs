@@ -1,0 +1,168 @@
+//! What counts no more: presences that their authority's horizon voids, statements of authorities
+//! that are not listed any more, and nodes for which nobody vouches once these are gone.
+//!
+//! An authority's presence about itself may hold a *horizon*: its older presences that it has not
+//! issued again are void. So what must stay is said in full, and nothing is left behind that says
+//! what went. What is void is refused at once. It is dropped a little later, so that what its
+//! authority issued again arrives first, whichever way and in whichever order.
+//!
+//! Invariants:
+//! - a horizon never goes back while it is held;
+//! - what is dropped is a function of what is held: every replica drops the same;
+//! - who leaves the roll by it is told to the application one by one.
+
+use super::Ledger;
+use crate::{
+    authorities::Authorities,
+    key::{Signer, Verifier},
+    limits::AUTHORITIES_MAX,
+    peer_id::PeerId,
+    statement::{Any, Kind, Presence, Signed},
+    storage::Storage,
+    time::Now,
+    version::Version,
+};
+
+/// How far the dropping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dropping {
+    /// There is nothing to drop.
+    Nothing,
+    /// There may be, since this time.
+    Noted { since_ms: u64 },
+    /// It goes on before this place in the table of nodes.
+    Before(usize),
+}
+
+/// The horizons of the listed authorities, and what is left to be dropped.
+#[derive(Debug)]
+pub(super) struct Horizons {
+    /// In the order of the list.
+    versions: [Version; AUTHORITIES_MAX],
+    dropping: Dropping,
+}
+
+impl Horizons {
+    pub(super) const NONE: Horizons =
+        Horizons { versions: [Version::ZERO; AUTHORITIES_MAX], dropping: Dropping::Nothing };
+
+    fn voids(&self, authorities: &Authorities, statement: &Signed<'_, Any>) -> bool {
+        let is_void = |place: usize| statement.version() < self.versions[place];
+        statement.kind() == Kind::Presence
+            && authorities.place_of(statement.writer()).is_some_and(is_void)
+    }
+
+    /// Notes the horizon in an authority's presence about itself. Says whether it is a new one.
+    fn note(&mut self, authorities: &Authorities, statement: &Signed<'_, Any>) -> bool {
+        let Some(writer) = authorities.resolve(statement.writer()) else { return false };
+        if statement.kind() != Kind::Presence || statement.subject_bytes() != writer.as_bytes() {
+            return false;
+        }
+        let said = statement.typed::<Presence>().and_then(|signed| signed.read());
+        let horizon = said.and_then(|presence| presence.horizon).unwrap_or(Version::ZERO);
+        let place = authorities.place_of(statement.writer()).expect("it was resolved");
+        let is_new = horizon > self.versions[place];
+        self.versions[place] = self.versions[place].max(horizon);
+        is_new
+    }
+}
+
+impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
+    /// Whether its authority's horizon voids `statement`.
+    pub(crate) fn is_void(&self, statement: &Signed<'_, Any>) -> bool {
+        self.horizons.voids(&self.authorities, statement)
+    }
+
+    /// Notes the horizon in a statement that was put in the roll, if there is one.
+    pub(super) fn note_horizon(&mut self, statement: &Signed<'_, Any>, now: Now) {
+        if self.horizons.note(&self.authorities, statement)
+            && self.horizons.dropping == Dropping::Nothing
+        {
+            self.horizons.dropping = Dropping::Noted { since_ms: now.mono_ms };
+        }
+    }
+
+    /// Reads the horizons that the roll holds.
+    pub(super) fn reread_horizons(&mut self) {
+        self.horizons.versions = [Version::ZERO; AUTHORITIES_MAX];
+        for (hint, authority) in self.authorities.iter() {
+            let Some(node) = self.roll.get(authority) else { continue };
+            for held in node.statements().filter(|held| held.statement.writer() == hint) {
+                self.horizons.note(&self.authorities, &held.statement);
+            }
+        }
+    }
+
+    /// Lets what this authority's own horizon voids be dropped.
+    pub(crate) fn note_own_horizon(&mut self) {
+        self.reread_horizons();
+        self.horizons.dropping = Dropping::Before(self.roll.count());
+    }
+
+    /// Since when there may be something to drop.
+    pub(crate) fn void_since_ms(&self) -> Option<u64> {
+        match self.horizons.dropping {
+            Dropping::Noted { since_ms } => Some(since_ms),
+            _ => None,
+        }
+    }
+
+    /// Lets what is void stay for a while longer: what goes with it is being read.
+    pub(crate) fn postpone_drop(&mut self, now: Now) {
+        if let Dropping::Noted { since_ms } = &mut self.horizons.dropping {
+            *since_ms = now.mono_ms;
+        }
+    }
+
+    /// Lets all that is void be dropped, by [`Ledger::drop_next`].
+    pub(crate) fn drop_void(&mut self) {
+        if self.void_since_ms().is_some() {
+            self.horizons.dropping = Dropping::Before(self.roll.count());
+        }
+    }
+
+    /// Drops what is void up to the next node that leaves the roll by it, and says which that is.
+    pub(crate) fn drop_next(&mut self) -> Option<PeerId> {
+        let Dropping::Before(end) = self.horizons.dropping else { return None };
+        // From the end, since a node that is taken out gives its place to the last.
+        for index in (0..end.min(self.roll.count())).rev() {
+            if let Some(dropped) = self.drop_at(index) {
+                self.horizons.dropping = Dropping::Before(index);
+                self.counters.nodes_forgotten += 1;
+                return Some(dropped);
+            }
+        }
+        self.horizons.dropping = Dropping::Nothing;
+        None
+    }
+
+    /// Drops what counts no more of the node at `index`, and the node if nobody vouches for it then.
+    pub(super) fn drop_at(&mut self, index: usize) -> Option<PeerId> {
+        let Ledger { roll, horizons, authorities, .. } = self;
+        let node = roll.node_at(index).expect("within the count");
+        let peer = *node.subject();
+        let counts = |statement: &Signed<'_, Any>| {
+            let is_listed = || authorities.contains(statement.writer());
+            statement.kind() == Kind::Announcement
+                || (is_listed() && !horizons.voids(authorities, statement))
+        };
+        if node.statements().all(|held| counts(&held.statement)) && node.is_vouched(authorities) {
+            return None;
+        }
+        roll.retain(&peer, counts);
+        if self.is_vouched(&peer) {
+            self.follow_standing(&peer);
+            return None;
+        }
+        self.roll.remove(&peer);
+        Some(peer)
+    }
+
+    /// Replaces the list of authorities. What those said who are not on it any more counts no longer.
+    pub(crate) fn set_authorities(&mut self, authorities: Authorities) {
+        self.authorities = authorities;
+        self.authorities_said = [crate::bucket::Bucket::FULL; AUTHORITIES_MAX];
+        self.reread_horizons();
+        self.horizons.dropping = Dropping::Before(self.roll.count());
+    }
+}
