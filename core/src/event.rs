@@ -100,8 +100,11 @@ pub enum Event {
     /// This authority has what it said before and signs again.
     Recovered,
     /// There is a node, or what is said of one, that this replica has no room for or cannot check.
-    /// Until it starts again it keeps what it has, and does not hold every node.
+    /// It keeps what it has, and does not hold every node: until it starts again, or until others are
+    /// forgotten where it was room that it lacked.
     BecamePartial,
+    /// This replica has room again, and holds every node.
+    BecameWhole,
     /// The journal has grown to several times what it holds: time for a snapshot.
     CompactionDue,
 }

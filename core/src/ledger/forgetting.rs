@@ -11,7 +11,7 @@
 //! - what is dropped is a function of what is held: every replica drops the same;
 //! - who leaves the roll by it is told to the application one by one.
 
-use super::Ledger;
+use super::{Extent, Ledger};
 use crate::{
     authorities::Authorities,
     key::{Signer, Verifier},
@@ -82,8 +82,9 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
     }
 
-    /// Reads the horizons that the roll holds.
+    /// Reads the horizons that the roll holds, which is about to be looked through.
     pub(super) fn reread_horizons(&mut self) {
+        self.horizons.dropping = Dropping::Nothing;
         self.horizons.versions = [Version::ZERO; AUTHORITIES_MAX];
         for (hint, authority) in self.authorities.iter() {
             let Some(node) = self.roll.get(authority) else { continue };
@@ -133,6 +134,9 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             }
         }
         self.horizons.dropping = Dropping::Nothing;
+        if self.extent == Extent::Fitting && self.roll.has_room() {
+            self.extent = Extent::All;
+        }
         None
     }
 

@@ -65,6 +65,17 @@ pub(crate) enum Taken {
     Forged,
 }
 
+/// How much of the roll a replica holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// Every node.
+    All,
+    /// What found room. Every node again, once others are forgotten.
+    Fitting,
+    /// Itself, the authorities, what it was told to hold, and what it held before.
+    Some,
+}
+
 /// What an authority said in two statements of which neither holds all of it.
 #[derive(Debug)]
 enum Recalled {
@@ -105,9 +116,8 @@ pub(crate) struct Ledger<S: Storage, K> {
     announced: Version,
     /// It signs nothing for others yet: it may have forgotten what it said before.
     withholds: bool,
-    /// It holds itself, the authorities and what it was told to hold, and what it held when it
-    /// became partial.
-    partial: bool,
+    /// How much of the roll it holds.
+    extent: Extent,
     /// The order keys of the nodes that it was told to hold, sorted.
     wanted: S::PerNode<u64>,
     /// What their own horizons make of the presences of the authorities.
@@ -140,7 +150,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             announcement: StatementBytes::new(),
             announced: Version::ZERO,
             withholds: false,
-            partial: false,
+            extent: Extent::All,
             wanted: <S::PerNode<u64> as List<u64>>::EMPTY,
             horizons: Horizons::NONE,
             authorities_said: [Bucket::FULL; AUTHORITIES_MAX],
@@ -156,7 +166,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.authority_rate = authority_rate(capacity, config.interval_ms);
         self.network = config.network;
         self.authorities = config.authorities;
-        self.partial = config.partial;
+        self.extent = if config.partial { Extent::Some } else { Extent::All };
         self.roll.set_capacity(usize::try_from(capacity).unwrap_or(usize::MAX));
         self.own = keys.peer_id();
         self.own_hint = self.own.hint();
@@ -312,7 +322,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             return Taken::Malformed;
         }
         let subject = statement.subject().expect("a statement that is checked has a subject");
-        if self.partial && !is_held && !self.must_hold(&subject) {
+        if self.is_partial() && !is_held && !self.must_hold(&subject) {
             self.counters.statements_out_of_scope += 1;
             return Taken::Ignored;
         }
@@ -352,6 +362,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         // Whoever does not become partial by it need not know whether it is true.
         if !self.may_become_partial() && !self.would_fit(&subject, &[*statement]) {
             self.counters.statements_no_room += 1;
+            self.drop_void();
             return Taken::Ignored;
         }
         if source.is_gossip() && !self.may_say(statement, now) {
@@ -359,7 +370,9 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
         if let Err(unverified) = self.verify(statement, &writer, now, source) {
             // The network has nodes of whom this replica cannot hold what all others do.
-            self.partial |= unverified == Taken::Unsupported && self.may_become_partial();
+            if unverified == Taken::Unsupported {
+                self.become_partial(Extent::Some);
+            }
             return unverified;
         }
         if source.is_gossip() {
@@ -451,7 +464,12 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     fn keep(&mut self, subject: &PeerId, statement: &Signed<'_, Any>, now: Now) -> bool {
         let mut put = self.put(statement);
         if put.is_err() {
-            self.partial |= self.may_become_partial();
+            if self.void_since_ms().is_some() {
+                // There is room when that is dropped, and what is lost now is found then.
+                self.drop_void();
+            } else {
+                self.become_partial(Extent::Fitting);
+            }
             if self.make_room(subject) {
                 put = self.put(statement);
             }
@@ -548,13 +566,19 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
 
     /// Whether this replica does not hold every node.
     pub(crate) fn is_partial(&self) -> bool {
-        self.partial
+        self.extent != Extent::All
     }
 
     /// A member that meets what it cannot hold becomes partial. An authority is one that others
     /// rely on.
     fn may_become_partial(&self) -> bool {
-        !self.partial && !self.authorities.acts(&self.own)
+        !self.is_partial() && !self.authorities.acts(&self.own)
+    }
+
+    fn become_partial(&mut self, extent: Extent) {
+        if self.may_become_partial() {
+            self.extent = extent;
+        }
     }
 
     /// Whether a partial replica holds `peer`, whatever else it holds.
@@ -576,7 +600,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         let order_key = peer.order_key();
         let place = self.wanted.partition_point(|wanted| *wanted < order_key);
         self.wanted.insert_at(place, order_key)?;
-        Ok(self.partial && self.roll.get(peer).is_none())
+        Ok(self.is_partial() && self.roll.get(peer).is_none())
     }
 
     /// Takes back [`Ledger::want`].
@@ -584,7 +608,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         if let Ok(place) = self.wanted.binary_search(&peer.order_key()) {
             self.wanted.remove_at(place);
         }
-        if self.partial && !self.must_hold(peer) {
+        if self.is_partial() && !self.must_hold(peer) {
             self.roll.remove(peer);
             self.pool.remove(peer);
         }
@@ -597,7 +621,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             Some(node) => node.has_room_for(statements),
             None => {
                 let node = NodeData::<S::Statements>::new(*subject);
-                (self.partial || self.roll.has_room()) && node.has_room_for(statements)
+                (self.is_partial() || self.roll.has_room()) && node.has_room_for(statements)
             }
         }
     }
@@ -605,7 +629,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// Gives up, for a node that a partial replica must hold, the one that changed the longest ago
     /// of those that it need not. Says whether it did.
     fn make_room(&mut self, subject: &PeerId) -> bool {
-        let is_needed = self.partial && self.must_hold(subject);
+        let is_needed = self.is_partial() && self.must_hold(subject);
         if !is_needed || self.roll.has_room() || self.roll.get(subject).is_some() {
             return false;
         }
@@ -640,21 +664,31 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             self.counters.statements_unknown_writer += 1;
             return Ok(());
         }
+        if self.is_void(statement) {
+            self.counters.statements_void += 1;
+            return Ok(());
+        }
         let subject = statement.subject().expect("a parsed statement has a peer id as subject");
-        if self.partial && !self.must_hold(&subject) && self.roll.get(&subject).is_none() {
+        if self.is_partial() && !self.must_hold(&subject) && self.roll.get(&subject).is_none() {
             self.counters.statements_out_of_scope += 1;
             return Ok(());
         }
         let mut put = self.roll.put(statement);
+        if put.is_err() && self.void_since_ms().is_some() {
+            // What was forgotten is still in the journal, and in the way.
+            self.normalise_all();
+            put = self.roll.put(statement);
+        }
+        self.note_horizon(statement, Now { mono_ms: 0, unix_s: 0 });
         if put.is_err() {
-            self.partial |= self.may_become_partial();
+            self.become_partial(Extent::Fitting);
             if self.make_room(&subject) {
                 put = self.roll.put(statement);
             }
         }
         // What a partial replica has no room for others hold.
         self.counters.statements_no_room += u64::from(put.is_err());
-        if self.partial { Ok(()) } else { put.map(|_offer| ()) }
+        if self.is_partial() { Ok(()) } else { put.map(|_offer| ()) }
     }
 
     /// Brings the roll into the form that every replica gives it, once after a replay: drops the

@@ -243,6 +243,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Brings everything that depends on time up to `now`, first thing in every input.
     pub(super) fn advance(&mut self, now: Now) {
+        // Whoever left the roll and was not told of by now has to be found out.
+        while self.ledger.drop_next().is_some() {
+            self.ledger.counters.notices_lost += 1;
+        }
         let slept = now.mono_ms.saturating_sub(self.last_ms) >= self.window_ms();
         self.last_ms = self.last_ms.max(now.mono_ms);
         let hears_authority = self.heard_within_window().next().is_some();
@@ -281,10 +285,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Lets what is void be dropped an interval after that was heard, or when the walk is over.
     fn drop_void(&mut self, now: Now) {
-        // What the application did not hear of in time it has to find out itself.
-        while self.ledger.drop_next().is_some() {
-            self.ledger.counters.notices_lost += 1;
-        }
         if self.drop_due_ms().is_some_and(|due_ms| now.mono_ms >= due_ms) {
             if self.is_walking() { self.ledger.postpone_drop(now) } else { self.ledger.drop_void() }
         }

@@ -270,9 +270,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if core::mem::take(&mut self.compaction_due) {
             return Some(Event::CompactionDue);
         }
-        if self.ledger.is_partial() && !self.told_partial {
-            self.told_partial = true;
-            return Some(Event::BecamePartial);
+        if self.ledger.is_partial() != self.told_partial {
+            self.told_partial = self.ledger.is_partial();
+            let became = if self.told_partial { Event::BecamePartial } else { Event::BecameWhole };
+            return Some(became);
         }
         let home = self.home_now();
         if home != self.told_home {

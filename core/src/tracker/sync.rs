@@ -12,6 +12,7 @@ use crate::{
     peer_id::PeerId,
     peers::{NEVER, Peer},
     roll::ChangeReader,
+    statement::{Kind, Presence},
     storage::Storage,
     time::Now,
     version::Version,
@@ -56,6 +57,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let mut page = Page::new(response.get_mut(HEADER_SIZE_MAX..bound)?);
         // Who had nothing but what an authority has left would be taken for one who has it all.
         if !self.authority.is_recovering() {
+            if !known_run && !equal {
+                self.fill_horizons(visible, &mut page);
+            }
             self.fill_page(&mut reader, visible, &mut page);
         }
         let acknowledged =
@@ -74,6 +78,24 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             statements: &[],
         });
         message::encode_around(&head, statements_size, response)
+    }
+
+    /// Fills `page` with what authorities say of themselves, where that makes room: who was away for
+    /// long may not have any for what comes after.
+    fn fill_horizons(&self, visible: u64, page: &mut Page<'_>) {
+        for (hint, authority) in self.ledger.authorities.iter() {
+            let Some(node) = self.ledger.roll.get(authority) else { continue };
+            let mut said = node.statements().filter(|held| {
+                let presence = held.statement.typed::<Presence>().and_then(|signed| signed.read());
+                held.statement.writer() == hint
+                    && held.changed <= visible
+                    && presence.is_some_and(|presence| presence.horizon.is_some())
+            });
+            if let Some(held) = said.next() {
+                // A page has room for so few.
+                let _ = page.push(&held.statement.wire());
+            }
+        }
     }
 
     /// Fills `page` with what `reader` wants, whole nodes at a time, up to the change `visible`.
@@ -114,6 +136,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if complete && self.is_read_through(now, from, &response.hello) {
             self.end_recovery(now);
         }
+        let is_short = !self.says_more_than_horizons(response.statements);
         let Some(peer) = self.peers.get_mut(from) else { return };
         let is_other_run = peer.cursor.incarnation != response.cursor.incarnation;
         let read_on = is_other_run || peer.cursor.after < response.cursor.after;
@@ -123,7 +146,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if !equal && complete && peer.reconciles {
             peer.mismatches = peer.mismatches.saturating_add(1);
             // What differs is neither on its way nor going to be: it was changed before.
-            let jumped = is_other_run && response.statements.is_empty();
+            let jumped = is_other_run && is_short;
             if jumped || peer.mismatches >= MISMATCHES_MAX {
                 self.begin_walk(now, from, response.hello.root);
             }
@@ -134,6 +157,14 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         // is sent again in its turn.
         let unsent = response.lease == LeaseAnswer::GRANTED && peer.pushed < announced;
         self.schedule_after(now, from, more || unsent);
+    }
+
+    /// Whether `statements` are of more than authorities, each about itself.
+    fn says_more_than_horizons(&self, statements: &[u8]) -> bool {
+        message::offered(statements).flatten().any(|statement| {
+            let about = self.ledger.authorities.resolve(statement.writer());
+            statement.kind() != Kind::Presence || statement.subject() != about.copied()
+        })
     }
 
     /// Whether a replica with the same root as this one can tell what this authority said before it

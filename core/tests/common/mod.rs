@@ -245,6 +245,11 @@ impl<S: Storage> Cluster<S> {
         self.nodes.iter_mut().for_each(|node| node.events.clear());
     }
 
+    /// How often `node` told of an event that `is` one of those meant.
+    pub(crate) fn told(&self, node: usize, is: impl Fn(&Event) -> bool) -> usize {
+        self.nodes[node].events.iter().filter(|event| is(event)).count()
+    }
+
     pub(crate) fn gossip_log(&self) -> &[Vec<u8>] {
         &self.gossip
     }
@@ -355,6 +360,24 @@ impl<S: Storage> Cluster<S> {
             }
         }
         panic!("not banned everywhere after 20 intervals");
+    }
+
+    /// Puts a node with another key and an empty disk in the place of `node`, connected to all.
+    pub(crate) fn replace(&mut self, node: usize, keys: Keypair) {
+        self.stop(node);
+        let place = &mut self.nodes[node];
+        place.starts = 0;
+        place.keys = keys;
+        place.events.clear();
+        self.restart(node);
+    }
+
+    /// Hands `message` to `node` as gossip that `from` passed on.
+    pub(crate) fn gossip_to(&mut self, node: usize, from: usize, message: &[u8]) -> Verdict {
+        let (now, from) = (self.now(), self.peer(from));
+        let verdict = self.tracker(node).handle_gossip(now, &from, message);
+        self.settle();
+        verdict
     }
 
     pub(crate) fn crash_and_restart(&mut self, node: usize) {

@@ -8,10 +8,10 @@ use std::{
 
 use rollbook_core::{
     Authorities, Hint, PeerId, Version,
-    statement::{Kind, RegisterId},
+    statement::{Kind, Presence, RegisterId},
 };
 
-use crate::sheet::{Sheet, Slot};
+use crate::sheet::{Sheet, Slot, Written};
 
 /// Whether a statement undid a decision that was held.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Holding {
     slots: HashMap<Slot, Rc<Sheet>>,
     /// The stamp of each register, over all authorities.
     stamps: BTreeMap<(PeerId, RegisterId), u32>,
+    /// What each authority's horizon voids: its presences in versions before this one.
+    horizons: BTreeMap<Hint, Version>,
 }
 
 impl Holding {
@@ -36,6 +38,7 @@ impl Holding {
         for sheet in snapshot {
             if let Some(statement) = &sheet.statement {
                 holding.slots.insert(statement.slot, Rc::clone(sheet));
+                holding.note_horizon(statement);
             }
         }
         holding
@@ -63,6 +66,7 @@ impl Holding {
                 && before.signed().version().epoch < statement.version.epoch;
         }
         self.slots.insert(statement.slot, Rc::clone(sheet));
+        self.note_horizon(statement);
         if statement.slot.kind != Kind::Decision {
             return Ok(Undone::Nothing);
         }
@@ -74,6 +78,24 @@ impl Holding {
             Some(_) if has_forgotten => Undone::Forgotten,
             Some(undone) => Undone::Broken(undone),
         })
+    }
+
+    /// Takes the horizon in an authority's presence about itself.
+    fn note_horizon(&mut self, statement: &Written) {
+        let Slot { subject, writer, .. } = statement.slot;
+        let presence = statement.signed().typed::<Presence>().and_then(|signed| signed.read());
+        let said = presence.filter(|_| subject.hint() == writer);
+        if let Some(version) = said.and_then(|presence| presence.horizon) {
+            let horizon = self.horizons.entry(writer).or_insert(version);
+            *horizon = version.max(*horizon);
+        }
+    }
+
+    /// Whether what is held in a slot may be dropped.
+    fn is_void(&self, statement: &Written) -> bool {
+        let horizon = self.horizons.get(&statement.slot.writer);
+        statement.slot.kind == Kind::Presence
+            && horizon.is_some_and(|horizon| statement.version < *horizon)
     }
 
     /// Says what was undone about `subject` since it was last looked at.
@@ -132,7 +154,8 @@ impl Holding {
         for statement in journal.iter().filter_map(|sheet| sheet.statement.as_ref()) {
             let slot = statement.slot;
             let counts = slot.kind != Kind::Announcement && list.contains(slot.writer);
-            if counts && self.version(&slot) < Some(statement.version) {
+            let is_missing = self.version(&slot) < Some(statement.version);
+            if counts && is_missing && !self.is_void(statement) {
                 return Err(format!("{slot:?} is in the journal and was not recovered"));
             }
         }
@@ -148,12 +171,16 @@ impl Holding {
                 return Err(format!("{slot:?} is held and was never written"));
             }
         }
-        for slot in self.slots.keys() {
+        for (slot, sheet) in &self.slots {
+            let statement = sheet.statement.as_ref().expect("slots hold statements");
+            if self.is_void(statement) {
+                continue;
+            }
             if slot.kind != Kind::Announcement && !found.slots.contains_key(slot) {
                 return Err(format!("{slot:?} was written and is not held"));
             }
         }
-        // An announcement goes with its node's standing.
+        // An announcement goes with its node's standing, a presence with its authority's horizon.
         self.slots.retain(|slot, _| found.slots.contains_key(slot));
         for (slot, sheet) in found.slots {
             self.slots.entry(slot).or_insert(sheet);

@@ -78,6 +78,9 @@ pub(crate) fn take(known: &mut BTreeMap<PeerId, Told>, tracker: &Tracker, now: N
         Event::GrantsChanged { peer } => about(peer, &|told| {
             told.grants = tracker.node(now, peer).map(|view| view.grants).unwrap_or_default();
         }),
+        Event::Forgotten { peer } => {
+            known.remove(peer);
+        }
         _ => {}
     }
 }
