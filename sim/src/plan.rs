@@ -21,6 +21,9 @@ pub struct Plan {
     pub interval_ms: u64,
     /// Members that each member is connected to, besides the authorities.
     pub degree: usize,
+    /// Places in the roll beyond those of the nodes at the start. Where they are few, the long gone
+    /// are forgotten.
+    pub spare: u32,
     /// How many nodes are looked at closely.
     pub watched: usize,
     /// Whether operators admit nodes by hand.
@@ -44,6 +47,7 @@ impl Plan {
         plan.fault_every_ms = dice.between(5, 60) * 1_000;
         plan.work_every_ms = dice.between(2, 30) * 1_000;
         plan.manual = dice.chance(150);
+        plan.spare = [16, 32, 1_024][dice.index(3)];
         plan.is_of_band = true;
         plan
     }
@@ -65,6 +69,7 @@ impl Plan {
             work_every_ms: 5_000,
             interval_ms: 10_000,
             degree: 3,
+            spare: 1_024,
             watched: 32,
             manual: false,
             weather,

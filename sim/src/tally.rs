@@ -57,6 +57,8 @@ tallies! {
     /// Decisions that a replica had and that their authority, which lost its disk, replaced by later
     /// ones without them: nobody gave them back in time.
     decisions_forgotten,
+    /// Nodes that left a roll, as their place was needed or their authority was not listed any more.
+    nodes_forgotten,
     /// Authorities that were away for long.
     authority_outages,
     /// Authorities that nobody could give anything back, and that an operator let go on.

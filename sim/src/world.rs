@@ -363,7 +363,7 @@ impl World {
         let mut config = Config::new(network_name(), self.lists[list].clone());
         config.interval_ms = self.plan.interval_ms;
         config.compaction_floor = self.plan.compaction_floor;
-        config.capacity = u32::try_from(self.plan.nodes).expect("small") + 1_024;
+        config.capacity = u32::try_from(self.plan.nodes).expect("small") + self.plan.spare;
         config.admission = if self.plan.manual { Admission::Manual } else { Admission::Open };
         config
     }
@@ -708,6 +708,7 @@ impl World {
             if event == Event::CompactionDue {
                 self.nodes[at].disk.compact();
             }
+            self.tally.nodes_forgotten += u64::from(matches!(event, Event::Forgotten { .. }));
             crate::check::told(self, at, &tracker, &event);
         }
         self.nodes[at].tracker = Some(tracker);
