@@ -33,6 +33,7 @@ Examples:
   rollbook start --authority /ip4/192.0.2.7/tcp/7655/p2p/12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d
   rollbook start --listen /ip4/127.0.0.1/tcp/0 --http 127.0.0.1:0 --data-dir ./second
   rollbook start --admission manual --grant-name indexer --grant-name archive
+  rollbook start --external-address /ip4/192.0.2.8/tcp/7655 --reach private --mdns
   rollbook start --config node.toml
   rollbook start --fresh";
 
@@ -154,6 +155,13 @@ pub(crate) struct StartArgs {
     /// Address at which others reach this node, if it is not one it listens on; may be repeated
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) external_address: Vec<String>,
+    /// Nearest addresses that this node announces, and dials where other nodes announced them:
+    /// loopback, private or public [default: by the addresses that it listens on]
+    #[arg(long, value_name = "REACH")]
+    pub(crate) reach: Option<String>,
+    /// Look for nodes on the local network by multicast DNS, and be found there [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) mdns: Option<String>,
     /// Loopback address of the HTTP API, port 0 for any [default: 127.0.0.1:7656]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) http: Option<String>,
@@ -202,6 +210,8 @@ impl StartArgs {
         layer.flag("data-dir", self.data_dir);
         layer.flag("listen", self.listen);
         layer.flag("external-address", self.external_address);
+        layer.flag("reach", self.reach);
+        layer.flag("mdns", self.mdns);
         layer.flag("http", self.http);
         layer.flag("capability", self.capability);
         layer.flag("agent", self.agent);

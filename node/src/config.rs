@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder};
+use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder, Reach};
 
 use crate::allow_list::AllowList;
 use crate::layers::{Layer, Layers};
@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: Option<Vec<Multiaddr>>,
     pub(crate) external_addresses: Vec<Multiaddr>,
+    pub(crate) reach: Option<Reach>,
+    pub(crate) mdns: bool,
     pub(crate) http: SocketAddr,
     pub(crate) capabilities: Vec<String>,
     pub(crate) agent: Option<String>,
@@ -70,6 +72,8 @@ impl Config {
             data_dir: layers.one("data-dir", text)?.unwrap_or_else(|| DATA_DIR.to_owned()).into(),
             listen: layers.many("listen", multiaddr)?,
             external_addresses: layers.many("external-address", multiaddr)?.unwrap_or_default(),
+            reach: layers.one("reach", reach)?,
+            mdns: layers.one("mdns", switch)?.unwrap_or(false),
             http: match layers.one("http", http)? {
                 Some(address) => address,
                 None => HTTP.parse().expect("the default is an address"),
@@ -98,9 +102,13 @@ impl Config {
             .admission(self.admission)
             .allowed(allowed.unwrap_or_default())
             .grant_names(self.grant_names.clone())
+            .mdns(self.mdns)
             .fresh(self.fresh);
         if let Some(listen) = &self.listen {
             builder = builder.listen(listen.clone());
+        }
+        if let Some(reach) = self.reach {
+            builder = builder.reach(reach);
         }
         if let Some(agent) = &self.agent {
             builder = builder.agent(agent.clone());
@@ -179,6 +187,10 @@ fn admission(text: &str) -> Result<Admission, String> {
     text.parse().map_err(|_unknown| format!("{text:?} is neither open, allow-list nor manual"))
 }
 
+fn reach(text: &str) -> Result<Reach, String> {
+    text.parse().map_err(|_unknown| format!("{text:?} is neither loopback, private nor public"))
+}
+
 fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_invalid| format!("{text:?} is neither true nor false"))
 }
@@ -219,6 +231,7 @@ mod tests {
         assert_eq!(config.http.to_string(), "127.0.0.1:7656");
         assert_eq!(config.authorities, []);
         assert_eq!(config.listen, None);
+        assert_eq!((config.reach, config.mdns), (None, false));
     }
 
     #[test]
@@ -228,7 +241,7 @@ mod tests {
         let file = format!(
             "network = \"test\"\nauthority = [\"{AUTHORITY}\"]\ndata-dir = \"/var/lib/rollbook\"\n\
              listen = [\"/ip4/127.0.0.1/tcp/0\"]\nexternal-address = \"/ip4/192.0.2.8/tcp/1\"\n\
-             http = \"[::1]:0\"\ncapability = [\"storage\"]\nagent = \"x/1\"\n\
+             reach = \"private\"\nmdns = true\nhttp = \"[::1]:0\"\ncapability = [\"storage\"]\nagent = \"x/1\"\n\
              sync-interval = \"500ms\"\nkey-type = \"secp256k1\"\nadmission = \"manual\"\n\
              grant-name = [\"indexer\"]\nmax-connections = 64\nfresh = true\n"
         );
@@ -239,6 +252,7 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/var/lib/rollbook"));
         assert_eq!(config.listen.map(|all| all.len()), Some(1));
         assert_eq!(config.external_addresses.len(), 1);
+        assert_eq!((config.reach, config.mdns), (Some(Reach::Private), true));
         assert_eq!(config.http.to_string(), "[::1]:0");
         assert_eq!(config.capabilities, ["storage"]);
         assert_eq!(config.agent.as_deref(), Some("x/1"));
@@ -283,6 +297,8 @@ mod tests {
         refusal("sync-interval", "10");
         refusal("key-type", "rsa");
         refusal("admission", "closed");
+        assert!(refusal("reach", "all").contains("neither loopback, private nor public"));
+        refusal("mdns", "on");
         refusal("fresh", "maybe");
         refusal("max-connections", "0");
         refusal("max-connections", "many");

@@ -50,6 +50,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key::one("data-dir"),
     Key::list("listen"),
     Key::list("external-address"),
+    Key::one("reach"),
+    Key::switch("mdns"),
     Key::one("http"),
     Key::list("capability"),
     Key::one("agent"),

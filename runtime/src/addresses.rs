@@ -11,6 +11,8 @@ use rollbook_core::{
     limits::{ADDRESS_SIZE_MAX, ADDRESSES_MAX},
 };
 
+use crate::reach::Reach;
+
 /// The peer id as the core has it; `None` if its form is not supported.
 pub(crate) fn core_peer_id(peer: &libp2p::PeerId) -> Option<PeerId> {
     PeerId::from_bytes(&peer.to_bytes()).ok()
@@ -35,28 +37,53 @@ pub(crate) fn with_peer_id(address: &Multiaddr, peer: &PeerId) -> Multiaddr {
     address.clone().with(Protocol::P2p(network_peer_id(peer)))
 }
 
-/// The addresses to announce: the external ones if any are configured, else those that the node
-/// listens on. Loopback is announced only by a node that listens on nothing else, link-local
-/// never: neither means the same on another machine. The order does not depend on when an
-/// address was found, so that the announcement does not change without need.
-pub(crate) fn to_announce(
-    external: &[Multiaddr],
-    configured: &[Multiaddr],
-    listening: &BTreeSet<Multiaddr>,
-) -> Vec<Multiaddr> {
-    if !external.is_empty() {
-        return bounded(external.iter().cloned());
-    }
-    let everywhere = configured.iter().filter_map(ip).any(|ip| ip.is_unspecified());
-    let beyond: BTreeSet<&Multiaddr> =
-        listening.iter().filter(|address| reaches_beyond(address)).collect();
-    if beyond.is_empty() && !everywhere {
-        return bounded(listening.iter().filter(|address| !is_link_local(address)).cloned());
-    }
-    // Public addresses first: if not all fit, those are of most use.
-    let mut sorted: Vec<&Multiaddr> = beyond.into_iter().collect();
-    sorted.sort_by_key(|address| ip(address).is_some_and(is_private));
-    bounded(sorted.into_iter().cloned())
+/// Where a node is reached, as it was configured and as the system says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places<'a> {
+    /// How others reach it, if not by what it listens on.
+    pub(crate) external: &'a [Multiaddr],
+    /// Where it was to listen.
+    pub(crate) configured: &'a [Multiaddr],
+    /// Where it listens.
+    pub(crate) listening: &'a BTreeSet<Multiaddr>,
+    /// The narrowest addresses to announce, if its operator chose.
+    pub(crate) reach: Option<Reach>,
+}
+
+/// The addresses to announce: the external ones, and of those that the node listens on the ones that
+/// its operator chose by their reach. If nothing was chosen: external ones alone, if there are any;
+/// else those that reach farthest, and loopback only of a node that was told to listen on nothing
+/// else. Link-local ones never: they mean another node on each link. The order does not depend on
+/// when an address was found, so that the announcement does not change without need.
+pub(crate) fn to_announce(places: &Places<'_>) -> Vec<Multiaddr> {
+    let external_reach = places.external.iter().filter_map(Reach::of).min();
+    let narrowest = places.reach.or_else(|| match places.external {
+        [] => farthest(places),
+        _ => external_reach,
+    });
+    // External addresses stand for all that reach as far.
+    let is_announced = |reach: &Reach| {
+        narrowest.is_some_and(|narrowest| *reach >= narrowest)
+            && external_reach.is_none_or(|external| *reach < external)
+    };
+    let mut listening: Vec<(Reach, &Multiaddr)> = places
+        .listening
+        .iter()
+        .filter_map(|address| Some((Reach::of(address)?, address)))
+        .filter(|(reach, _)| is_announced(reach))
+        .collect();
+    // If not all fit, those that reach farthest are of most use.
+    listening.sort_by_key(|(reach, _)| std::cmp::Reverse(*reach));
+    let listening = listening.into_iter().map(|(_, address)| address);
+    bounded(places.external.iter().chain(listening).cloned())
+}
+
+/// The reach of the addresses that a node announces which nobody chose for.
+fn farthest(places: &Places<'_>) -> Option<Reach> {
+    let farthest = places.listening.iter().filter_map(Reach::of).max();
+    let everywhere = places.configured.iter().filter_map(ip).any(|ip| ip.is_unspecified());
+    // A machine without a network is not reached at all.
+    farthest.filter(|reach| *reach > Reach::Loopback || !everywhere)
 }
 
 /// Whether an address can be that of another node.
@@ -87,30 +114,12 @@ pub(crate) fn tcp_socket(address: &Multiaddr) -> Option<SocketAddr> {
     }
 }
 
-fn ip(address: &Multiaddr) -> Option<IpAddr> {
+/// The IP address that an address begins with.
+pub(crate) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {
         Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
         Protocol::Ip6(ip) => Some(IpAddr::V6(ip)),
         _ => None,
-    }
-}
-
-fn reaches_beyond(address: &Multiaddr) -> bool {
-    !ip(address).is_some_and(|ip| ip.is_loopback()) && !is_link_local(address)
-}
-
-fn is_link_local(address: &Multiaddr) -> bool {
-    match ip(address) {
-        Some(IpAddr::V4(ip)) => ip.is_link_local(),
-        Some(IpAddr::V6(ip)) => ip.is_unicast_link_local(),
-        None => false,
-    }
-}
-
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private(),
-        IpAddr::V6(ip) => ip.is_unique_local(),
     }
 }
 
@@ -122,43 +131,83 @@ mod tests {
         texts.iter().map(|text| text.parse().expect("it is an address")).collect()
     }
 
-    fn announced(external: &[&str], configured: &[&str], listening: &[&str]) -> Vec<String> {
-        let listening = addresses(listening).into_iter().collect();
-        to_announce(&addresses(external), &addresses(configured), &listening)
-            .iter()
-            .map(Multiaddr::to_string)
-            .collect()
+    fn announced_by(
+        reach: Option<Reach>,
+        external: &[&str],
+        configured: &str,
+        listening: &[&str],
+    ) -> Vec<String> {
+        let places = Places {
+            external: &addresses(external),
+            configured: &addresses(&[configured]),
+            listening: &addresses(listening).into_iter().collect(),
+            reach,
+        };
+        to_announce(&places).iter().map(Multiaddr::to_string).collect()
+    }
+
+    fn announced(external: &[&str], configured: &str, listening: &[&str]) -> Vec<String> {
+        announced_by(None, external, configured, listening)
     }
 
     const PEER: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+    const ALL: &str = "/ip4/0.0.0.0/tcp/1";
+    const LOOPBACK: &str = "/ip4/127.0.0.1/tcp/1";
+    const LINK: &str = "/ip6/fe80::1/tcp/1";
+    const PRIVATE: &str = "/ip4/10.0.0.7/tcp/1";
+    const PUBLIC: &str = "/ip4/8.8.8.8/tcp/1";
 
     #[test]
     fn loopback_is_announced_by_a_node_that_listens_on_nothing_else() {
-        let loopback = "/ip4/127.0.0.1/tcp/1";
-        assert_eq!(announced(&[], &["/ip4/127.0.0.1/tcp/0"], &[loopback]), [loopback]);
-        let listening = [loopback, "/ip4/10.0.0.7/tcp/1", "/ip6/fe80::1/tcp/1"];
-        let on_all = announced(&[], &["/ip4/0.0.0.0/tcp/0"], &listening);
-        assert_eq!(on_all, ["/ip4/10.0.0.7/tcp/1"]);
-        assert_eq!(announced(&[], &["/ip4/0.0.0.0/tcp/0"], &[loopback]), [""; 0]);
+        assert_eq!(announced(&[], "/ip4/127.0.0.1/tcp/0", &[LOOPBACK]), [LOOPBACK]);
+        assert_eq!(announced(&[], ALL, &[LOOPBACK, PRIVATE, LINK]), [PRIVATE]);
+        assert_eq!(announced(&[], ALL, &[LOOPBACK]), [""; 0]);
+    }
+
+    #[test]
+    fn a_node_with_a_public_address_announces_no_other() {
+        assert_eq!(announced(&[], ALL, &[LOOPBACK, PRIVATE, LINK, PUBLIC]), [PUBLIC]);
     }
 
     #[test]
     fn external_addresses_replace_all_others() {
         let external = format!("/ip4/8.8.8.8/tcp/7/p2p/{PEER}");
-        let listening = ["/ip4/10.0.0.7/tcp/1"];
-        let external = announced(&[&external], &["/ip4/0.0.0.0/tcp/1"], &listening);
-        assert_eq!(external, ["/ip4/8.8.8.8/tcp/7"]);
+        assert_eq!(announced(&[&external], ALL, &[PRIVATE]), ["/ip4/8.8.8.8/tcp/7"]);
+    }
+
+    #[test]
+    fn a_chosen_reach_says_which_are_announced() {
+        let listening = [LOOPBACK, LINK, PRIVATE, PUBLIC];
+        for (reach, expected) in [
+            (Reach::Loopback, &[PUBLIC, PRIVATE, LOOPBACK][..]),
+            (Reach::Private, &[PUBLIC, PRIVATE]),
+            (Reach::Public, &[PUBLIC]),
+        ] {
+            assert_eq!(announced_by(Some(reach), &[], ALL, &listening), expected, "{reach}");
+        }
+        assert_eq!(announced_by(Some(Reach::Public), &[], ALL, &[PRIVATE]), [""; 0]);
+    }
+
+    #[test]
+    fn a_chosen_reach_adds_nearer_addresses_to_external_ones() {
+        let listening = [LOOPBACK, PRIVATE, PUBLIC];
+        for external in ["/ip4/9.9.9.9/tcp/7", "/dns4/node.example/tcp/7"] {
+            let private = announced_by(Some(Reach::Private), &[external], ALL, &listening);
+            assert_eq!(private, [external, PRIVATE]);
+            let public = announced_by(Some(Reach::Public), &[external], ALL, &listening);
+            assert_eq!(public, [external]);
+        }
     }
 
     #[test]
     fn at_most_eight_are_announced_and_public_ones_first() {
         let mut listening: Vec<String> =
             (0..20).map(|host| format!("/ip4/10.0.0.{host}/tcp/1")).collect();
-        listening.push("/ip4/8.8.8.8/tcp/1".to_owned());
+        listening.push(PUBLIC.to_owned());
         let listening: Vec<&str> = listening.iter().map(String::as_str).collect();
-        let announced = announced(&[], &["/ip4/0.0.0.0/tcp/1"], &listening);
+        let announced = announced_by(Some(Reach::Private), &[], ALL, &listening);
         assert_eq!(announced.len(), ADDRESSES_MAX);
-        assert_eq!(announced.first().map(String::as_str), Some("/ip4/8.8.8.8/tcp/1"));
+        assert_eq!(announced.first().map(String::as_str), Some(PUBLIC));
     }
 
     #[test]

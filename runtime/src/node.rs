@@ -6,7 +6,7 @@ use libp2p::Multiaddr;
 use rollbook_core::PeerId;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::StartError, handle::NodeHandle, identity::KeyType};
+use crate::{error::StartError, handle::NodeHandle, identity::KeyType, reach::Reach};
 
 /// Whom authorities let in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub struct NodeBuilder {
     pub(crate) network: String,
     pub(crate) listen: Vec<Multiaddr>,
     pub(crate) external_addresses: Vec<Multiaddr>,
+    pub(crate) reach: Option<Reach>,
+    pub(crate) mdns: bool,
     pub(crate) authorities: Vec<Multiaddr>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) agent: String,
@@ -88,6 +90,8 @@ impl Default for NodeBuilder {
             network: "main".to_owned(),
             listen: default_listen_addresses(),
             external_addresses: Vec::new(),
+            reach: None,
+            mdns: false,
             authorities: Vec::new(),
             capabilities: Vec::new(),
             agent: concat!("rollbook/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -135,6 +139,22 @@ impl NodeBuilder {
     /// How others reach this node, if not by the addresses that it listens on.
     pub fn external_addresses(mut self, addresses: Vec<Multiaddr>) -> NodeBuilder {
         self.external_addresses = addresses;
+        self
+    }
+
+    /// The narrowest addresses that this node announces beside external ones, and dials where others
+    /// announced them. Those of authorities are always dialled. Default: the narrowest of those that
+    /// it announces anyway, which are external ones or, of those that it listens on, the ones that
+    /// reach farthest.
+    pub fn reach(mut self, reach: Reach) -> NodeBuilder {
+        self.reach = Some(reach);
+        self
+    }
+
+    /// Whether to look for nodes on the local network by mDNS, and to be found there. It needs the
+    /// feature `mdns`. Default: no.
+    pub fn mdns(mut self, wanted: bool) -> NodeBuilder {
+        self.mdns = wanted;
         self
     }
 

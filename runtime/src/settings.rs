@@ -70,6 +70,14 @@ pub(crate) fn check_announced(agent: &str, capabilities: &[String]) -> Result<()
     }
 }
 
+/// A build may be without what a setting switches on.
+pub(crate) fn check_built_in(mdns: bool) -> Result<(), StartError> {
+    if mdns && !cfg!(feature = "mdns") {
+        return Err(StartError::Config("--mdns: this build is without mDNS".to_owned()));
+    }
+    Ok(())
+}
+
 fn too_long(flag: &str, text: &str, size_max: usize) -> StartError {
     let start: String = text.chars().take(16).collect();
     StartError::Config(format!(

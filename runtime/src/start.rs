@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     dial::Dialler,
     disk::Disk,
-    driver::{Announcer, Connector, Driver, DriverParts},
+    driver::{Announcer, Connector, Driver, DriverParts, Said},
     error::{RunError, StartError},
     grants::GrantNames,
     handle::NodeHandle,
@@ -19,7 +19,9 @@ use crate::{
     network::{Network, NetworkConfig},
     node::NodeBuilder,
     random::{self, Random},
-    settings::{check_announced, check_external, check_own_addresses, group_by_peer},
+    settings::{
+        check_announced, check_built_in, check_external, check_own_addresses, group_by_peer,
+    },
     shared::{Shared, SharedParts},
     store::{is_compaction_due, open_store, warnings},
 };
@@ -39,6 +41,7 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
     let authorities = group_by_peer(&builder.authorities)?;
     check_external(&builder.external_addresses)?;
     check_announced(&builder.agent, &builder.capabilities)?;
+    check_built_in(builder.mdns)?;
     let interval_ms = u64::try_from(builder.sync_interval.as_millis()).unwrap_or(u64::MAX);
     let config = builder.clone();
     let listed: Vec<PeerId> = authorities.iter().map(|(peer, _)| *peer).collect();
@@ -57,9 +60,12 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
     store.tracker.start(clock.now());
     let announcer = Announcer::new(
         builder.listen.clone(),
-        builder.external_addresses.clone(),
-        builder.agent.clone(),
-        builder.capabilities.clone(),
+        builder.reach,
+        Said {
+            external: builder.external_addresses.clone(),
+            agent: builder.agent.clone(),
+            capabilities: builder.capabilities.clone(),
+        },
     );
     announcer
         .announce(clock.now(), &mut store.tracker, &mut network)
@@ -123,6 +129,7 @@ fn network_config(
         run: hex::encode(random::bytes::<4>()?),
         authorities: authorities.to_vec(),
         max_connections: builder.max_connections,
+        mdns: builder.mdns,
         idle_timeout: patience.max(IDLE_TIMEOUT_MIN),
         request_timeout: builder.sync_interval.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT_MAX),
     })

@@ -44,9 +44,9 @@ fn clippy() -> Result<Outcome> {
     }
     let fuzzing = ["clippy", "--locked", "-p", "rollbook-core", "--all-targets"];
     run(cargo(&fuzzing).args(["--features", "fuzzing"]).args(DENY))?;
-    // Everything else has one feature, QUIC, which is on above.
-    let mut no_quic = cargo(&["clippy", "--locked", "-p", "rollbook-node", "--all-targets"]);
-    run(no_quic.arg("--no-default-features").args(DENY))?;
+    // Everything else has two features, QUIC and mDNS, which are on above.
+    let mut without = cargo(&["clippy", "--locked", "-p", "rollbook-node", "--all-targets"]);
+    run(without.arg("--no-default-features").args(DENY))?;
     // The program without std makes calls of one kernel on one kind of processor.
     if freestanding::unsupported().is_none() {
         for features in freestanding::FEATURES {

@@ -11,8 +11,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::run;
 
-/// Programs that builds and the README's commands call, and the Debian packages that hold them.
-const SYSTEM_PROGRAMS: [(&str, &str); 3] = [("cc", "gcc"), ("curl", "curl"), ("awk", "mawk")];
+/// Programs that builds, tests and the README's commands call, and the Debian packages that hold
+/// them.
+const SYSTEM_PROGRAMS: [(&str, &str); 4] =
+    [("cc", "gcc"), ("curl", "curl"), ("awk", "mawk"), ("ip", "iproute2")];
+/// Where programs of administrators are, which the path of others may leave out.
+const ADMIN_DIRS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY_VERSION: &str = "0.20.2";
@@ -98,7 +102,8 @@ fn install_line(packages: &[&str], is_root: bool) -> String {
 
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+    let mut dirs = std::env::split_paths(&path).chain(ADMIN_DIRS.map(PathBuf::from));
+    dirs.any(|directory| directory.join(program).is_file())
 }
 
 fn is_root() -> bool {

@@ -6,11 +6,12 @@ use tracing::{debug, warn};
 
 use super::Driver;
 use crate::{
-    addresses::{to_announce, with_peer_id},
+    addresses::{Places, to_announce, with_peer_id},
     command::Reply,
     error::CommandError,
     handle::AnnouncementChange,
     network::Network,
+    reach::Reach,
 };
 
 /// Addresses come and go in bursts, as interfaces do.
@@ -21,6 +22,8 @@ const QUIET_MS: u64 = 500;
 pub(crate) struct Announcer {
     /// The listen addresses that were configured.
     configured: Vec<Multiaddr>,
+    /// The narrowest addresses to announce, if that was chosen.
+    reach: Option<Reach>,
     said: Said,
     due_ms: Option<u64>,
 }
@@ -34,14 +37,26 @@ pub(crate) struct Said {
 }
 
 impl Announcer {
-    pub(crate) fn new(
-        configured: Vec<Multiaddr>,
-        external: Vec<Multiaddr>,
-        agent: String,
-        capabilities: Vec<String>,
-    ) -> Announcer {
-        let said = Said { external, agent, capabilities };
-        Announcer { configured, said, due_ms: None }
+    pub(crate) fn new(configured: Vec<Multiaddr>, reach: Option<Reach>, said: Said) -> Announcer {
+        Announcer { configured, reach, said, due_ms: None }
+    }
+
+    /// How far the node's own addresses reach.
+    pub(super) fn reach<'a>(
+        &self,
+        network: &Network,
+        authorities: impl Iterator<Item = &'a Multiaddr>,
+    ) -> Reach {
+        Reach::of_node(self.reach, &self.addresses(network), authorities)
+    }
+
+    fn addresses(&self, network: &Network) -> Vec<Multiaddr> {
+        to_announce(&Places {
+            external: &self.said.external,
+            configured: &self.configured,
+            listening: network.listening(),
+            reach: self.reach,
+        })
     }
 
     /// The addresses that the node listens on are others.
@@ -61,7 +76,7 @@ impl Announcer {
         tracker: &mut HeapTracker,
         network: &mut Network,
     ) -> Result<(), AnnounceError> {
-        let addresses = to_announce(&self.said.external, &self.configured, network.listening());
+        let addresses = self.addresses(network);
         let bytes: Vec<&[u8]> = addresses.iter().map(AsRef::as_ref).collect();
         let capabilities: Vec<&str> = self.said.capabilities.iter().map(String::as_str).collect();
         tracker.announce(

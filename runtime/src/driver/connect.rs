@@ -1,9 +1,9 @@
 //! Finds addresses for whom the dialler wants to reach, and dials them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use libp2p::Multiaddr;
-use rollbook_core::PeerId;
+use rollbook_core::{NodeView, PeerId};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -11,8 +11,10 @@ use super::Driver;
 use crate::{
     addresses::{is_dialable, split_peer_id},
     dial::{CONNECTIONS_WANTED, Dialler},
+    found::Found,
     hints::Hints,
     random::Random,
+    reach::Reach,
     resolve::{is_name, resolve},
 };
 
@@ -23,14 +25,40 @@ const SEARCH_MS_MIN: u64 = 250;
 /// The same in a large roll, which takes a while to go through.
 const SEARCH_LARGE_MS: u64 = 10_000;
 const LARGE: usize = 2_000;
+/// A node with few connections looks among those that left in one search of so many: they may be
+/// back, and together with others that nobody here is connected to.
+const SEARCHES_PER_GONE: u32 = 15;
 /// Addresses of one peer that are dialled at once.
 const ADDRESSES_DIALLED_MAX: usize = 16;
 
-/// Addresses that are ready to be dialled.
+/// The addresses of a peer, to be dialled.
+#[derive(Debug, Default)]
+struct Addresses {
+    /// The operator's own, and those that were heard on the local network.
+    trusted: Vec<Multiaddr>,
+    /// What others said: it is dialled only as far as the node's own addresses reach.
+    told: Vec<Multiaddr>,
+}
+
+/// Addresses without names, ready to be dialled.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     peer: PeerId,
-    addresses: Vec<Multiaddr>,
+    addresses: Addresses,
+}
+
+/// Which addresses that others told are dialled.
+#[derive(Clone, Copy, Debug)]
+struct Rule<'a> {
+    reach: Reach,
+    /// Where this node itself is.
+    own: &'a BTreeSet<Multiaddr>,
+}
+
+impl Rule<'_> {
+    fn allows(&self, address: &Multiaddr) -> bool {
+        self.reach.dials(address) && !self.own.contains(address)
+    }
 }
 
 /// Whom to reach, and by which addresses.
@@ -40,8 +68,11 @@ pub(crate) struct Connector {
     /// The configured addresses of the authorities.
     authorities: HashMap<PeerId, Vec<Multiaddr>>,
     pub(super) hints: Hints,
+    found: Found,
     resolved: mpsc::Sender<Resolved>,
     random: Random,
+    /// How many searches there were.
+    searches: u32,
     search_ms: u64,
     search_due_ms: u64,
     /// Whether connections are still too few to stop searching.
@@ -61,8 +92,10 @@ impl Connector {
             dialler,
             authorities,
             hints,
+            found: Found::default(),
             resolved,
             random,
+            searches: 0,
             search_ms: interval_ms.clamp(SEARCH_MS_MIN, SEARCH_MS),
             search_due_ms: 0,
             searching: true,
@@ -82,6 +115,25 @@ impl Connector {
         self.dialler.dial_failed(peer, now_ms);
     }
 
+    /// All configured addresses of authorities.
+    fn configured(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.authorities.values().flatten()
+    }
+
+    /// Nodes were heard of on the local network.
+    pub(super) fn found(&mut self, nodes: Vec<(PeerId, Multiaddr)>) {
+        for (peer, address) in nodes {
+            self.found.add(peer, address);
+        }
+    }
+
+    /// Nodes were not heard of on the local network for a while.
+    pub(super) fn lost(&mut self, nodes: Vec<(PeerId, Multiaddr)>) {
+        for (peer, address) in nodes {
+            self.found.remove(&peer, address);
+        }
+    }
+
     /// When there is somebody to dial or to look for.
     pub(super) fn due_ms(&self) -> Option<u64> {
         let search = self.searching.then_some(self.search_due_ms);
@@ -97,9 +149,9 @@ impl Driver {
         }
         let now_ms = self.shared.clock.mono_ms();
         for authority in self.connector.dialler.authorities_due(now_ms) {
-            let mut addresses =
-                self.connector.authorities.get(&authority).cloned().unwrap_or_default();
-            addresses.extend(self.announced_addresses(&authority));
+            let mut addresses = self.addresses_of(&authority);
+            let configured = self.connector.authorities.get(&authority).cloned();
+            addresses.trusted.splice(..0, configured.unwrap_or_default());
             self.dial_peer(authority, addresses);
         }
         if self.connector.searching && self.connector.search_due_ms <= now_ms {
@@ -107,91 +159,143 @@ impl Driver {
         }
     }
 
-    /// Picks a few random nodes that are here, or were when last heard of: first those that
-    /// announced where they are reached, then those of which an import said so.
+    /// Dials a few random nodes, if there are too few connections.
     fn search(&mut self) {
-        let now = self.shared.clock.now();
-        self.connector.search_due_ms = now.mono_ms.saturating_add(self.connector.search_ms);
+        let now_ms = self.shared.clock.mono_ms();
+        self.connector.search_due_ms = now_ms.saturating_add(self.connector.search_ms);
         let connected = self.network.peer_count();
-        let mut wanted = self.connector.dialler.peers_wanted(connected);
+        let wanted = self.connector.dialler.peers_wanted(connected);
         self.connector.searching = connected < CONNECTIONS_WANTED;
         if wanted == 0 {
             return;
         }
-        let tracker = self.shared.tracker();
-        let mut seen_count = 0;
-        let Connector { dialler, hints, random, .. } = &mut self.connector;
-        let candidates = tracker
-            .nodes(now)
-            .inspect(|_| seen_count += 1)
-            .filter(|seen| seen.standing.admits() && seen.is_active())
-            .filter(|seen| dialler.may_dial_peer(&seen.peer_id, now.mono_ms))
-            .map(|seen| seen.peer_id);
-        let mut chosen = random.choose(candidates, wanted);
-        wanted -= chosen.len();
-        let hinted = hints
-            .iter()
-            .map(|(peer, _)| *peer)
-            .filter(|peer| dialler.may_dial_peer(peer, now.mono_ms) && !chosen.contains(peer))
-            .filter(|peer| {
-                let standing = tracker.node(now, peer).map(|seen| seen.standing);
-                standing.is_none_or(|standing| standing.admits())
-            });
-        let hinted = random.choose(hinted, wanted);
-        drop(tracker);
-        chosen.extend(hinted);
-        if seen_count > LARGE {
-            self.connector.search_due_ms = now.mono_ms.saturating_add(SEARCH_LARGE_MS);
-        }
-        for peer in chosen {
-            let mut addresses = self.announced_addresses(&peer);
-            if addresses.is_empty() {
-                addresses = self.connector.hints.of(&peer).to_vec();
+        for peer in self.choose(wanted, connected == 0) {
+            let mut addresses = self.addresses_of(&peer);
+            if addresses.trusted.is_empty() && addresses.told.is_empty() {
+                addresses.told = self.connector.hints.of(&peer).to_vec();
             }
             self.dial_peer(peer, addresses);
         }
     }
 
-    fn announced_addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
+    /// Picks nodes to dial: first those that are here, or were when last heard of, and announced
+    /// where they are reached; then those on the local network; then those of which an import said
+    /// where they are. Those that left are the last resort: where all nodes were stopped and are
+    /// started again, everybody may hold that everybody left.
+    fn choose(&mut self, wanted: usize, is_alone: bool) -> Vec<PeerId> {
+        let now = self.shared.clock.now();
+        let rule = Rule {
+            reach: self.announcer.reach(&self.network, self.connector.configured()),
+            own: self.network.listening(),
+        };
         let tracker = self.shared.tracker();
-        let seen = tracker.node(self.shared.clock.now(), peer);
-        let announcement = seen.as_ref().and_then(|seen| seen.announcement.as_ref());
-        announcement
-            .iter()
-            .flat_map(|(_, said)| &said.addresses)
-            .filter_map(|bytes| Multiaddr::try_from(bytes.to_vec()).ok())
-            .collect()
+        let Connector { dialler, hints, found, random, searches, .. } = &mut self.connector;
+        *searches = searches.wrapping_add(1);
+        let may_dial = |peer: &PeerId| dialler.may_dial_peer(peer, now.mono_ms);
+        let may_dial_seen = |seen: &NodeView<'_>| {
+            seen.standing.admits()
+                && may_dial(&seen.peer_id)
+                && announced(seen).any(|address| rule.allows(&address))
+        };
+        let mut seen_count = 0;
+        let here = tracker
+            .nodes(now)
+            .inspect(|_| seen_count += 1)
+            .filter(|seen| seen.is_active() && may_dial_seen(seen))
+            .map(|seen| seen.peer_id);
+        let mut chosen = random.choose(here, wanted);
+        let is_admitted = |peer: &PeerId| {
+            let standing = tracker.node(now, peer).map(|seen| seen.standing);
+            standing.is_none_or(|standing| standing.admits())
+        };
+        let hinted = hints.iter().filter(|(_, all)| all.iter().any(|hint| rule.allows(hint)));
+        let hinted: Vec<PeerId> = hinted.map(|(peer, _)| *peer).collect();
+        for peers in [found.peers().collect(), hinted] {
+            let others = peers
+                .into_iter()
+                .filter(|peer| may_dial(peer) && !chosen.contains(peer) && is_admitted(peer));
+            let others = random.choose(others, wanted - chosen.len());
+            chosen.extend(others);
+        }
+        let gone_wanted = match is_alone {
+            true => wanted - chosen.len(),
+            false => usize::from(chosen.is_empty() && searches.is_multiple_of(SEARCHES_PER_GONE)),
+        };
+        if gone_wanted > 0 {
+            let gone = tracker.nodes(now).filter(|seen| !seen.is_active() && may_dial_seen(seen));
+            let gone = gone.map(|seen| seen.peer_id).filter(|peer| !chosen.contains(peer));
+            let gone = random.choose(gone, gone_wanted);
+            chosen.extend(gone);
+        }
+        if seen_count > LARGE {
+            self.connector.search_due_ms = now.mono_ms.saturating_add(SEARCH_LARGE_MS);
+        }
+        chosen
     }
 
-    fn dial_peer(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
-        self.connector.dialler.dialling(&peer);
-        let mut ready: Vec<Multiaddr> = Vec::new();
-        for address in addresses {
-            let (address, _) = split_peer_id(address);
-            if is_dialable(&address) && !ready.contains(&address) {
-                ready.push(address);
-            }
+    /// What is known of where a peer is, beside what is configured.
+    fn addresses_of(&self, peer: &PeerId) -> Addresses {
+        let tracker = self.shared.tracker();
+        let seen = tracker.node(self.shared.clock.now(), peer);
+        Addresses {
+            trusted: self.connector.found.of(peer).to_vec(),
+            told: seen.iter().flat_map(announced).collect(),
         }
-        ready.truncate(ADDRESSES_DIALLED_MAX);
-        if !ready.iter().any(is_name) {
-            return self.dial_resolved(Resolved { peer, addresses: ready });
+    }
+
+    fn dial_peer(&mut self, peer: PeerId, addresses: Addresses) {
+        self.connector.dialler.dialling(&peer);
+        let addresses = Addresses { trusted: bare(addresses.trusted), told: bare(addresses.told) };
+        if !addresses.trusted.iter().chain(&addresses.told).any(is_name) {
+            return self.dial_resolved(Resolved { peer, addresses });
         }
         let resolved = self.connector.resolved.clone();
         tokio::spawn(async move {
-            let addresses = resolve(ready).await;
+            let addresses = Addresses {
+                trusted: resolve(addresses.trusted).await,
+                told: resolve(addresses.told).await,
+            };
             // The node may have ended in the meantime.
             let _ = resolved.send(Resolved { peer, addresses }).await;
         });
     }
 
     pub(super) fn dial_resolved(&mut self, Resolved { peer, addresses }: Resolved) {
-        debug!(%peer, ?addresses, "dialling");
+        let rule = Rule {
+            reach: self.announcer.reach(&self.network, self.connector.configured()),
+            own: self.network.listening(),
+        };
+        let trusted = addresses.trusted.into_iter().filter(is_dialable);
+        // A name may stand for any address: what it is resolved to counts.
+        let told = addresses.told.into_iter().filter(|address| rule.allows(address));
+        let mut ready: Vec<Multiaddr> = Vec::new();
+        for address in trusted.chain(told) {
+            if !ready.contains(&address) {
+                ready.push(address);
+            }
+        }
+        ready.truncate(ADDRESSES_DIALLED_MAX);
+        debug!(%peer, addresses = ?ready, "dialling");
         // The peer may have connected by itself while a name was resolved.
         if self.network.is_connected(&peer) {
             return self.connector.connected(&peer, self.shared.clock.mono_ms());
         }
-        if addresses.is_empty() || !self.network.dial(&peer, addresses) {
+        if ready.is_empty() || !self.network.dial(&peer, ready) {
             self.connector.dial_failed(&peer, self.shared.clock.mono_ms());
         }
     }
+}
+
+/// The addresses that a node announced.
+fn announced(seen: &NodeView<'_>) -> impl Iterator<Item = Multiaddr> {
+    let announcement = seen.announcement.iter();
+    announcement
+        .flat_map(|(_, said)| &said.addresses)
+        .filter_map(|bytes| Multiaddr::try_from(bytes.to_vec()).ok())
+}
+
+/// The addresses without peer ids, no more than are dialled.
+fn bare(addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+    let bare = addresses.into_iter().map(|address| split_peer_id(address).0);
+    bare.take(ADDRESSES_DIALLED_MAX).collect()
 }

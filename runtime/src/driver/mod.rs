@@ -21,7 +21,7 @@ use rollbook_core::{PeerId, Verdict};
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
-pub(crate) use announce::Announcer;
+pub(crate) use announce::{Announcer, Said};
 pub(crate) use connect::{Connector, Resolved};
 use leave::Leaving;
 use operate::{Import, Waiting};
@@ -205,6 +205,8 @@ impl Driver {
                 self.shared.tracker_mut().handle_disconnected(now, &peer);
             }
             NetworkEvent::DialFailed { peer } => self.connector.dial_failed(&peer, now.mono_ms),
+            NetworkEvent::Found(nodes) => self.connector.found(nodes),
+            NetworkEvent::Lost(nodes) => self.connector.lost(nodes),
             NetworkEvent::ListenChanged => {
                 self.show_listen();
                 self.announcer.changed(now.mono_ms);

@@ -6,6 +6,8 @@ use libp2p::{
     StreamProtocol, connection_limits, gossipsub, identify, identity, ping, request_response,
     swarm::NetworkBehaviour,
 };
+#[cfg(feature = "mdns")]
+use libp2p::{mdns, swarm::behaviour::toggle::Toggle};
 use rollbook_core::limits::GOSSIP_SIZE_MAX;
 
 use super::{NetworkConfig, transport_error};
@@ -29,6 +31,8 @@ pub(super) struct Behaviour {
     pub(super) sync: request_response::Behaviour<SyncCodec>,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
+    #[cfg(feature = "mdns")]
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
 pub(super) fn behaviour(
@@ -47,8 +51,7 @@ pub(super) fn behaviour(
     for authority in &config.authorities {
         limits.bypass_peer_id(&network_peer_id(authority));
     }
-    let sync_protocol = StreamProtocol::try_from_owned(format!("{version}/sync/1"))
-        .expect("a protocol name may start with a slash");
+    let sync_protocol = sync_protocol(version);
     Ok(Behaviour {
         limits,
         gossip: gossip(key, topic)?,
@@ -61,10 +64,32 @@ pub(super) fn behaviour(
         ),
         identify: identify::Behaviour::new(
             identify::Config::new(version.to_owned(), key.public())
-                .with_agent_version(format!("{} {}", config.agent, config.run)),
+                .with_agent_version(format!("{} {}", config.agent, config.run))
+                // What a node listens on beyond what it announces is nobody's business.
+                .with_hide_listen_addrs(true)
+                .with_cache_size(0),
         ),
         ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
+        #[cfg(feature = "mdns")]
+        mdns: local_search(key, config)?,
     })
+}
+
+/// Looks for others on the local network, and answers those who look.
+#[cfg(feature = "mdns")]
+fn local_search(
+    key: &identity::Keypair,
+    config: &NetworkConfig,
+) -> Result<Toggle<mdns::tokio::Behaviour>, StartError> {
+    let own = key.public().to_peer_id();
+    let search = config.mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), own));
+    Ok(search.transpose().map_err(transport_error)?.into())
+}
+
+/// What nodes of one network ask each other by.
+pub(super) fn sync_protocol(version: &str) -> StreamProtocol {
+    StreamProtocol::try_from_owned(format!("{version}/sync/1"))
+        .expect("a protocol name may start with a slash")
 }
 
 fn gossip(

@@ -14,8 +14,10 @@ use std::{
     time::Duration,
 };
 
-use behaviour::{Behaviour, BehaviourEvent, behaviour};
+use behaviour::{Behaviour, BehaviourEvent, behaviour, sync_protocol};
 use futures::{FutureExt as _, StreamExt as _};
+#[cfg(feature = "mdns")]
+use libp2p::mdns;
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, TransportError,
     core::transport::ListenerId,
@@ -47,6 +49,9 @@ pub(crate) struct NetworkConfig {
     /// These may connect even when all places are taken.
     pub(crate) authorities: Vec<PeerId>,
     pub(crate) max_connections: u32,
+    /// Whether to look for nodes on the local network.
+    #[cfg_attr(not(feature = "mdns"), expect(dead_code, reason = "only mDNS reads it"))]
+    pub(crate) mdns: bool,
     pub(crate) idle_timeout: Duration,
     pub(crate) request_timeout: Duration,
 }
@@ -68,6 +73,12 @@ pub(crate) enum NetworkEvent {
     Disconnected { peer: PeerId },
     /// A peer that was dialled is not reached.
     DialFailed { peer: PeerId },
+    /// Nodes were heard of on the local network, and where they are.
+    #[cfg_attr(not(feature = "mdns"), expect(dead_code, reason = "only mDNS finds nodes"))]
+    Found(Vec<(PeerId, Multiaddr)>),
+    /// Nodes were not heard of on the local network for a while.
+    #[cfg_attr(not(feature = "mdns"), expect(dead_code, reason = "only mDNS loses nodes"))]
+    Lost(Vec<(PeerId, Multiaddr)>),
     /// The addresses that the node listens on are others.
     ListenChanged,
 }
@@ -299,6 +310,11 @@ impl Network {
                 self.pinged(&event);
                 None
             }
+            #[cfg(feature = "mdns")]
+            SwarmEvent::Behaviour(BehaviourEvent::Mdns(event)) => Some(match event {
+                mdns::Event::Discovered(nodes) => NetworkEvent::Found(core_peers(nodes)),
+                mdns::Event::Expired(nodes) => NetworkEvent::Lost(core_peers(nodes)),
+            }),
             SwarmEvent::Behaviour(BehaviourEvent::Limits(never)) => match never {},
             SwarmEvent::ConnectionEstablished { peer_id, num_established, endpoint, .. } => {
                 debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
@@ -356,6 +372,11 @@ impl Network {
                 "the peer is of another network: disconnecting");
             return self.disconnect(peer_id);
         }
+        // On a local network there may be many that libp2p finds and that know no roll.
+        if self.is_found(&peer_id) && !info.protocols.contains(&sync_protocol(&self.version)) {
+            debug!(peer = %peer_id, "found on the local network, and none of ours: disconnecting");
+            return self.disconnect(peer_id);
+        }
         // A peer that was killed and is back may have left connections that look alive for a
         // while. The protocols greet a peer once, on its first connection: to greet the new run,
         // all have to go.
@@ -368,6 +389,18 @@ impl Network {
         if self.swarm.is_connected(&peer_id) {
             self.runs.insert(connection_id, (peer_id, info.agent_version));
         }
+    }
+
+    /// Whether the peer was heard of on the local network.
+    #[cfg(feature = "mdns")]
+    fn is_found(&self, peer: &libp2p::PeerId) -> bool {
+        let search = self.swarm.behaviour().mdns.as_ref();
+        search.is_some_and(|search| search.discovered_nodes().any(|found| found == peer))
+    }
+
+    #[cfg(not(feature = "mdns"))]
+    fn is_found(&self, _peer: &libp2p::PeerId) -> bool {
+        false
     }
 
     /// A connection that does not answer is closed: the peer's machine may be gone.
@@ -431,6 +464,13 @@ fn translate_sync(event: request_response::Event<Vec<u8>, Vec<u8>>) -> Option<Ne
         }
         request_response::Event::ResponseSent { .. } => None,
     }
+}
+
+/// Those of the found nodes whose ids the core knows.
+#[cfg(feature = "mdns")]
+fn core_peers(nodes: Vec<(libp2p::PeerId, Multiaddr)>) -> Vec<(PeerId, Multiaddr)> {
+    let known = |(peer, address)| Some((core_peer_id(&peer)?, address));
+    nodes.into_iter().filter_map(known).collect()
 }
 
 fn dial_failed(peer: Option<&libp2p::PeerId>, error: &DialError) -> Option<NetworkEvent> {
