@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::Namespace;
+
 /// A node answers within milliseconds; one that takes so long hangs.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -23,6 +25,9 @@ pub struct Api {
     pub peer_id: String,
     /// Full multiaddresses.
     pub listen: Vec<String>,
+    /// The machine on which it answers, if that is one of its own.
+    #[serde(skip)]
+    namespace: Option<Namespace>,
 }
 
 /// One event of the stream.
@@ -46,6 +51,12 @@ impl Api {
         serde_json::from_slice(&text).map_err(|error| error.to_string())
     }
 
+    /// The same, asked from the machine on which it answers.
+    #[must_use]
+    pub(crate) fn seen_from(self, namespace: Option<&Namespace>) -> Api {
+        Api { namespace: namespace.cloned(), ..self }
+    }
+
     /// Where the API answers, as address and port.
     pub fn address(&self) -> &str {
         self.url.strip_prefix("http://").expect("the API speaks HTTP")
@@ -53,13 +64,14 @@ impl Api {
 
     /// Reads a resource as JSON, or as a text if it is none; the error is what was refused.
     pub fn get(&self, path: &str) -> Result<Value, String> {
-        answer(agent().get(self.at(path)).call())
+        self.inside(|| answer(agent().get(self.at(path)).call()))
     }
 
     /// Sends a body; the error is what was refused.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         let bearer = format!("Bearer {}", self.token);
-        answer(agent().post(self.at(path)).header("authorization", bearer).send_json(body))
+        let request = || agent().post(self.at(path)).header("authorization", bearer);
+        self.inside(|| answer(request().send_json(body)))
     }
 
     /// The next `count` events after number `after`.
@@ -71,6 +83,11 @@ impl Api {
         if count == 0 {
             return Vec::new();
         }
+        self.inside(|| self.read_events(after, count))
+    }
+
+    #[track_caller]
+    fn read_events(&self, after: u64, count: usize) -> Vec<Event> {
         let response = agent().get(self.at(&format!("/api/v1/events?after={after}"))).call();
         let reader = response.expect("the stream is open to all").into_body().into_reader();
         let mut events: Vec<Event> = Vec::new();
@@ -84,6 +101,13 @@ impl Api {
             }
         }
         panic!("the stream ended after {events:?}");
+    }
+
+    fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.namespace {
+            Some(namespace) => namespace.inside(work),
+            None => work(),
+        }
     }
 
     fn at(&self, path: &str) -> String {

@@ -1,6 +1,6 @@
 //! One node in a process of its own.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ impl RunningNode {
             if let Some(status) = self.try_wait() {
                 panic!("the node ended ({status}): {}", self.log());
             }
-            let api = Api::read(&self.data_dir)?;
+            let api = Api::read(&self.data_dir)?.seen_from(self.setup.namespace());
             if earlier.as_ref() == Some(&api.token) {
                 return Err("api.json is of the run before".to_owned());
             }
@@ -120,7 +120,8 @@ impl RunningNode {
             .stdin(Stdio::null())
             .stdout(file("out"))
             .stderr(file("log"));
-        self.child = Some(command.spawn().expect("the binary can be run"));
+        let child = self.setup.inside(|| command.spawn());
+        self.child = Some(child.expect("the binary can be run"));
     }
 
     /// Ends the process as a crash does: nothing is said and nothing is flushed.
@@ -221,7 +222,8 @@ impl RunningNode {
     ) -> RunningCommand {
         let given = args.into_iter().map(|arg| arg.as_ref().to_owned());
         let data_dir = ["--data-dir".into(), self.data_dir.clone().into_os_string()];
-        RunningCommand::start(given.chain(data_dir), input)
+        let args: Vec<OsString> = given.chain(data_dir).collect();
+        self.setup.inside(|| RunningCommand::start(args, input))
     }
 
     /// Its own state.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::RunningNode;
+use crate::{Machine, Namespace, RunningNode};
 
 /// The options of `rollbook start`, other than where its data are.
 #[derive(Clone, Debug)]
@@ -11,6 +11,7 @@ pub struct Setup {
     listen: Vec<String>,
     http: String,
     options: Vec<(String, String)>,
+    namespace: Option<Namespace>,
 }
 
 impl Default for Setup {
@@ -31,13 +32,15 @@ impl Setup {
             listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
             http: "127.0.0.1:0".to_owned(),
             options: Vec::new(),
+            namespace: None,
         }
     }
 
     /// Adds an option, or replaces it if it may be given once only.
     #[must_use]
     pub fn with(mut self, option: &str, value: &str) -> Setup {
-        if ["sync-interval", "network", "agent", "key-type", "admission"].contains(&option) {
+        if ["sync-interval", "network", "agent", "key-type", "admission", "reach"].contains(&option)
+        {
             self.options.retain(|(known, _)| known != option);
         }
         self.options.push((option.to_owned(), value.to_owned()));
@@ -55,6 +58,27 @@ impl Setup {
     pub fn listening(mut self, addresses: &[String]) -> Setup {
         self.listen = addresses.to_vec();
         self
+    }
+
+    /// Puts it on a machine of its own, where it listens at the machine's address.
+    #[must_use]
+    pub fn on(mut self, machine: &Machine) -> Setup {
+        self.listen = vec![machine.multiaddr()];
+        self.namespace = Some(machine.namespace().clone());
+        self
+    }
+
+    /// The machine that it is on, if that is one of its own.
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+
+    /// Runs `work` on its machine.
+    pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.namespace {
+            Some(namespace) => namespace.inside(work),
+            None => work(),
+        }
     }
 
     /// Sets where its API answers, in place of a port of the system.

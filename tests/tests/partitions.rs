@@ -1,0 +1,219 @@
+//! Networks in two parts that do not reach each other: each goes on, and together they are one
+//! again without an operator. Every node is on a machine of its own, and the cable is cut.
+
+use rollbook_tests::{Lan, Network, RunningNode, Setup, eventually, identity};
+use serde_json::{Value, json};
+
+/// Two authorities and the machines of all who are or will be their members.
+struct Parts {
+    lan: Lan,
+    authorities: [RunningNode; 2],
+    /// By the number of their machine.
+    members: Vec<(usize, RunningNode)>,
+    /// With what members are started.
+    setup: Setup,
+}
+
+impl Parts {
+    /// The authorities on machines 0 and 1, members on those that follow, and some that stay free.
+    fn start(members: usize, free: usize, test: &str) -> Option<Parts> {
+        let lan = Lan::of(2 + members + free, test)?;
+        let folders = [(), ()].map(|()| tempfile::tempdir().expect("a temporary folder"));
+        let mut setup = Setup::new();
+        for (index, folder) in folders.iter().enumerate() {
+            let (address, id) = (lan.machine(index).multiaddr(), identity(folder.path()));
+            setup = setup.with("authority", &format!("{address}/p2p/{id}"));
+        }
+        let mut index = 0;
+        let authorities = folders.map(|folder| {
+            index += 1;
+            RunningNode::start_with_data(folder, setup.clone().on(lan.machine(index - 1)))
+        });
+        let mut parts = Parts { lan, authorities, members: Vec::new(), setup };
+        for machine in 2..2 + members {
+            parts.join(machine);
+        }
+        parts.converge();
+        Some(parts)
+    }
+
+    /// Starts a member on a free machine.
+    fn join(&mut self, machine: usize) {
+        let setup = self.setup.clone().on(self.lan.machine(machine));
+        self.members.push((machine, RunningNode::start(setup)));
+    }
+
+    /// Takes a member out, which is not waited for any more.
+    fn take(&mut self, machine: usize) -> RunningNode {
+        let place = self.members.iter().position(|(known, _)| *known == machine);
+        self.members.remove(place.expect("a member is there")).1
+    }
+
+    fn member(&self, machine: usize) -> &RunningNode {
+        let found = self.members.iter().find(|(known, _)| *known == machine);
+        &found.expect("a member is there").1
+    }
+
+    fn all(&self) -> Vec<&RunningNode> {
+        self.authorities.iter().chain(self.members.iter().map(|(_, node)| node)).collect()
+    }
+
+    /// Waits until all who run hold one roll, in which all of them are online, and have a home.
+    #[track_caller]
+    fn converge(&self) {
+        are_online(&self.all(), &self.all());
+        Network::agree(&self.all());
+        has_home(&self.all());
+    }
+
+    /// Heals the network, and waits until it is one again. Nobody who is here may be called left
+    /// from then on.
+    #[track_caller]
+    fn heal(&self) {
+        let before: Vec<u64> = self.all().iter().map(|node| node.last_event()).collect();
+        self.lan.heal();
+        self.converge();
+        let here: Vec<&str> = self.all().iter().map(|node| node.peer_id()).collect();
+        for (node, before) in self.all().iter().zip(before) {
+            let events = node.events_after(before);
+            let wrong = events.iter().find(|event| {
+                event.kind == "left"
+                    && event.peer_id.as_deref().is_some_and(|id| here.contains(&id))
+            });
+            assert_eq!(wrong, None, "by {}", node.peer_id());
+        }
+    }
+}
+
+/// Waits until each of `nodes` calls each of `subjects` online.
+#[track_caller]
+fn are_online(nodes: &[&RunningNode], subjects: &[&RunningNode]) {
+    eventually("all are called online", || {
+        for node in nodes {
+            for subject in subjects {
+                let view = node.view(subject.peer_id())?;
+                if view["presence"] != "online" {
+                    return Err(format!("{} has {view}; {}", node.peer_id(), node.status()));
+                }
+            }
+        }
+        Ok(())
+    });
+}
+
+#[track_caller]
+fn has_home(nodes: &[&RunningNode]) {
+    for node in nodes {
+        node.await_status("it has a home", |status| status["degraded"] == false);
+    }
+}
+
+/// Waits until each of `nodes` sees `subject` so.
+#[track_caller]
+fn see(nodes: &[&RunningNode], subject: &str, what: &str, condition: impl Fn(&Value) -> bool) {
+    for node in nodes {
+        node.await_view(what, subject, &condition);
+    }
+}
+
+#[test]
+fn two_sides_with_an_authority_each_go_on_and_become_one_network_again() {
+    let Some(mut parts) = Parts::start(5, 2, "partitions") else { return };
+    // Machines 0, 2 and 3 are near, and 1, 4, 5 and 6 beyond; 7 and 8 are free.
+    parts.lan.cut(&[1, 4, 5, 6, 8]);
+    let shared = parts.member(3).peer_id().to_owned();
+    let gone = parts.take(6);
+    let gone_id = gone.peer_id().to_owned();
+
+    // Beyond: the second authority is home to all, one leaves and one joins.
+    let mut gone = gone;
+    let [near, beyond] = &parts.authorities;
+    has_home(&[beyond, parts.member(4), parts.member(5), &gone]);
+    assert!(gone.terminate().success(), "{}", gone.log());
+    beyond.cli(["grant", &shared, "validator"]).success();
+    // Near: nobody but members is missed; both sides decide about one node.
+    near.cli(["grant", &shared, "staked"]).success();
+    parts.join(7);
+    parts.join(8);
+    let [near, beyond] = &parts.authorities;
+    let near_side = [near, parts.member(2), parts.member(3), parts.member(7)];
+    let beyond_side = [beyond, parts.member(4), parts.member(5), parts.member(8)];
+    for side in [near_side, beyond_side] {
+        are_online(&side, &side);
+        has_home(&side);
+        Network::agree(&side);
+    }
+    see(&beyond_side, &gone_id, "it left", |view| view["presence"] == "left");
+    see(&near_side, &shared, "a grant of the near side", |view| {
+        view["isStaked"] == true && view["isValidator"] == false
+    });
+    see(&beyond_side, &shared, "a grant of the side beyond", |view| {
+        view["isStaked"] == false && view["isValidator"] == true
+    });
+    // Who was not called left by a home that is in touch here is not called so.
+    for node in beyond_side {
+        let view = node.view(&shared).expect("the roll is kept");
+        assert_eq!((&view["presence"], &view["isActive"]), (&json!("unknown"), &json!(true)));
+    }
+    for (node, stranger) in [(near, parts.member(8)), (beyond, parts.member(7))] {
+        assert!(node.view(stranger.peer_id()).is_err(), "nobody could tell it");
+    }
+
+    parts.heal();
+    see(&parts.all(), &shared, "the grants of both sides", |view| {
+        view["isStaked"] == true && view["isValidator"] == true
+    });
+    see(&parts.all(), &gone_id, "it left", |view| view["presence"] == "left");
+}
+
+#[test]
+fn a_side_without_an_authority_keeps_its_roll_and_comes_back() {
+    let Some(mut parts) = Parts::start(4, 0, "partitions") else { return };
+    let granted = parts.member(2).peer_id().to_owned();
+    parts.authorities[0].cli(["grant", &granted, "staked"]).success();
+    see(&parts.all(), &granted, "a grant", |view| view["isStaked"] == true);
+    parts.lan.cut(&[4, 5]);
+
+    // With the authorities all goes on, and who does not answer is called left.
+    let lost = [parts.member(4).peer_id().to_owned(), parts.member(5).peer_id().to_owned()];
+    let [first, second] = &parts.authorities;
+    second.cli(["grant", &lost[0], "validator"]).success();
+    let near_side = [first, second, parts.member(2), parts.member(3)];
+    are_online(&near_side, &near_side);
+    for lost in &lost {
+        see(&near_side, lost, "it is missed", |view| view["presence"] == "left");
+    }
+    see(&near_side, &lost[0], "a grant", |view| view["isValidator"] == true);
+
+    // Without them nobody is called anything, and the roll is read as before.
+    let beyond_side = [parts.member(4), parts.member(5)];
+    for node in beyond_side {
+        let status = node.await_status("it has no home", |status| {
+            let authorities = status["authorities"].as_array().expect("an array");
+            status["degraded"] == true
+                && authorities.iter().all(|authority| authority["inTouch"] == false)
+        });
+        assert_eq!((&status["home"], &status["nodes"]["total"]), (&json!(null), &json!(6)));
+        for other in parts.all() {
+            let view = node.view(other.peer_id()).expect("the roll is kept");
+            assert_eq!(view["standing"], "admitted");
+            assert_eq!((&view["presence"], &view["isActive"]), (&json!("unknown"), &json!(true)));
+        }
+        let view = node.view(&granted).expect("the roll is kept");
+        assert_eq!((&view["isStaked"], &view["isValidator"]), (&json!(true), &json!(false)));
+        let text = node.cli(["nodes"]).success();
+        assert!(text.contains(&granted), "{text}");
+    }
+    // What one says of itself reaches the other, from a run that never met an authority.
+    let mut changing = parts.take(5);
+    changing.kill9();
+    changing.start_again_with(|setup| setup.with("capability", "archive"));
+    parts.members.push((5, changing));
+    let archive = |view: &Value| view["capabilities"] == json!(["archive"]);
+    see(&[parts.member(4), parts.member(5)], &lost[1], "a new capability", archive);
+    Network::agree(&[parts.member(4), parts.member(5)]);
+
+    parts.heal();
+    see(&parts.all(), &lost[1], "a new capability", archive);
+    see(&parts.all(), &lost[0], "a grant", |view| view["isValidator"] == true);
+}
