@@ -66,15 +66,15 @@ impl Parts {
         has_home(&self.all());
     }
 
-    /// Heals the network, and waits until it is one again. Nobody who is here may be called left
-    /// from then on.
+    /// Heals the network, and waits until it is one again. None of `witnesses` may be told from
+    /// then on that somebody left who is here.
     #[track_caller]
-    fn heal(&self) {
-        let before: Vec<u64> = self.all().iter().map(|node| node.last_event()).collect();
+    fn heal(&self, witnesses: &[&RunningNode]) {
+        let before: Vec<u64> = witnesses.iter().map(|node| node.last_event()).collect();
         self.lan.heal();
         self.converge();
         let here: Vec<&str> = self.all().iter().map(|node| node.peer_id()).collect();
-        for (node, before) in self.all().iter().zip(before) {
+        for (node, before) in witnesses.iter().zip(before) {
             let events = node.events_after(before);
             let wrong = events.iter().find(|event| {
                 event.kind == "left"
@@ -108,6 +108,18 @@ fn has_home(nodes: &[&RunningNode]) {
     }
 }
 
+/// Waits until nodes have given up their connections to all but each other: what they said before
+/// will then not arrive by itself when the network is healed.
+#[track_caller]
+fn are_cut_off(nodes: &[&RunningNode]) {
+    let others = u64::try_from(nodes.len() - 1).expect("a few");
+    for node in nodes {
+        node.await_status("connections across the cut are given up", |status| {
+            status["connections"].as_u64() <= Some(others)
+        });
+    }
+}
+
 /// Waits until each of `nodes` sees `subject` so.
 #[track_caller]
 fn see(nodes: &[&RunningNode], subject: &str, what: &str, condition: impl Fn(&Value) -> bool) {
@@ -119,19 +131,18 @@ fn see(nodes: &[&RunningNode], subject: &str, what: &str, condition: impl Fn(&Va
 #[test]
 fn two_sides_with_an_authority_each_go_on_and_become_one_network_again() {
     let Some(mut parts) = Parts::start(5, 2, "partitions") else { return };
-    // Machines 0, 2 and 3 are near, and 1, 4, 5 and 6 beyond; 7 and 8 are free.
+    // Near are 0, 2, 3 and 7, which is free as 8 is.
     parts.lan.cut(&[1, 4, 5, 6, 8]);
     let shared = parts.member(3).peer_id().to_owned();
-    let gone = parts.take(6);
+    let mut gone = parts.take(6);
     let gone_id = gone.peer_id().to_owned();
 
-    // Beyond: the second authority is home to all, one leaves and one joins.
-    let mut gone = gone;
+    // Beyond: the second authority is home to all. One leaves.
     let [near, beyond] = &parts.authorities;
     has_home(&[beyond, parts.member(4), parts.member(5), &gone]);
     assert!(gone.terminate().success(), "{}", gone.log());
     beyond.cli(["grant", &shared, "validator"]).success();
-    // Near: nobody but members is missed; both sides decide about one node.
+    // Both sides decide about one node, and a new one joins each.
     near.cli(["grant", &shared, "staked"]).success();
     parts.join(7);
     parts.join(8);
@@ -158,8 +169,10 @@ fn two_sides_with_an_authority_each_go_on_and_become_one_network_again() {
     for (node, stranger) in [(near, parts.member(8)), (beyond, parts.member(7))] {
         assert!(node.view(stranger.peer_id()).is_err(), "nobody could tell it");
     }
+    are_cut_off(&near_side);
+    are_cut_off(&beyond_side);
 
-    parts.heal();
+    parts.heal(&parts.all());
     see(&parts.all(), &shared, "the grants of both sides", |view| {
         view["isStaked"] == true && view["isValidator"] == true
     });
@@ -213,7 +226,9 @@ fn a_side_without_an_authority_keeps_its_roll_and_comes_back() {
     see(&[parts.member(4), parts.member(5)], &lost[1], "a new capability", archive);
     Network::agree(&[parts.member(4), parts.member(5)]);
 
-    parts.heal();
+    // Those beyond are told first that they were missed, and then that they are online.
+    let [first, second] = &parts.authorities;
+    parts.heal(&[first, second, parts.member(2), parts.member(3)]);
     see(&parts.all(), &lost[1], "a new capability", archive);
     see(&parts.all(), &lost[0], "a grant", |view| view["isValidator"] == true);
 }

@@ -1,7 +1,5 @@
 //! The protocols that the swarm speaks, and their bounds.
 
-use std::time::Duration;
-
 use libp2p::{
     StreamProtocol, connection_limits, gossipsub, identify, identity, ping, request_response,
     swarm::NetworkBehaviour,
@@ -22,7 +20,6 @@ const CONNECTIONS_PER_PEER_MAX: u32 = 4;
 const PENDING_INCOMING_MAX: u32 = 256;
 const PENDING_OUTGOING_MAX: u32 = 32;
 const SYNC_STREAMS_MAX: usize = 16;
-const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
@@ -69,7 +66,11 @@ pub(super) fn behaviour(
                 .with_hide_listen_addrs(true)
                 .with_cache_size(0),
         ),
-        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
+        ping: ping::Behaviour::new(
+            ping::Config::new()
+                .with_interval(config.ping_interval)
+                .with_timeout(config.ping_timeout),
+        ),
         #[cfg(feature = "mdns")]
         mdns: local_search(key, config)?,
     })

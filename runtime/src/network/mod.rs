@@ -54,6 +54,9 @@ pub(crate) struct NetworkConfig {
     pub(crate) mdns: bool,
     pub(crate) idle_timeout: Duration,
     pub(crate) request_timeout: Duration,
+    /// How often a peer is asked whether it is there, and how long it may take to say so.
+    pub(crate) ping_interval: Duration,
+    pub(crate) ping_timeout: Duration,
 }
 
 /// What happens on the network.
