@@ -33,14 +33,13 @@ const RESOLVING_MAX: usize = 32;
 const IDLE_TIMEOUT_MIN: Duration = Duration::from_secs(60);
 const REQUEST_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT_MAX: Duration = Duration::from_secs(10);
-/// A connection that was cut without a word is found out within a ping's interval and timeout. It
-/// must be: after the cut, TCP by itself would stay silent for about as long as the cut was.
+/// A connection that was cut without a word is found out by two pings in a row that nobody answers,
+/// which takes about as long as a lease. It must be found out: TCP by itself would stay silent after
+/// a partition for about as long as that lasted.
 const PING_INTERVAL_MIN: Duration = Duration::from_secs(2);
 const PING_INTERVAL_MAX: Duration = Duration::from_secs(30);
-/// A peer on a busy machine gets so many intervals to answer.
-const PING_TIMEOUT_INTERVALS: u32 = 4;
-const PING_TIMEOUT_MIN: Duration = Duration::from_secs(5);
-const PING_TIMEOUT_MAX: Duration = Duration::from_secs(20);
+const PING_TIMEOUT_MIN: Duration = Duration::from_secs(3);
+const PING_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 /// An authority that is away is dialled at least every so many intervals.
 const PATIENCE_INTERVALS: u32 = 3;
 
@@ -132,7 +131,6 @@ fn network_config(
     authorities: &[PeerId],
 ) -> Result<NetworkConfig, StartError> {
     let patience = builder.sync_interval.saturating_mul(PATIENCE_INTERVALS);
-    let ping_timeout = builder.sync_interval.saturating_mul(PING_TIMEOUT_INTERVALS);
     Ok(NetworkConfig {
         name: builder.network.clone(),
         agent: builder.agent.clone(),
@@ -143,7 +141,7 @@ fn network_config(
         idle_timeout: patience.max(IDLE_TIMEOUT_MIN),
         request_timeout: builder.sync_interval.clamp(REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT_MAX),
         ping_interval: builder.sync_interval.clamp(PING_INTERVAL_MIN, PING_INTERVAL_MAX),
-        ping_timeout: ping_timeout.clamp(PING_TIMEOUT_MIN, PING_TIMEOUT_MAX),
+        ping_timeout: builder.sync_interval.clamp(PING_TIMEOUT_MIN, PING_TIMEOUT_MAX),
     })
 }
 

@@ -5,15 +5,6 @@ use serde_json::json;
 
 const MEMBERS: usize = 5;
 
-/// A network whose authorities are gone for good, with all its members stopped in one way.
-fn without_authorities(stop: impl Fn(&mut RunningNode)) -> Swarm {
-    let mut swarm = Swarm::start(MEMBERS, &Setup::new());
-    swarm.converge(MEMBERS + 2);
-    swarm.authorities.iter_mut().for_each(RunningNode::kill9);
-    swarm.members.iter_mut().for_each(stop);
-    swarm
-}
-
 /// Starts all members, of which the first says something new, and waits until all know it.
 fn find_each_other_again(swarm: &mut Swarm) {
     let (first, others) = swarm.members.split_first_mut().expect("there are members");
@@ -37,16 +28,31 @@ fn find_each_other_again(swarm: &mut Swarm) {
 
 #[test]
 fn members_that_were_killed_find_each_other_when_all_authorities_are_gone() {
-    let mut swarm = without_authorities(RunningNode::kill9);
+    let mut swarm = Swarm::start(MEMBERS, &Setup::new());
+    swarm.converge(MEMBERS + 2);
+    swarm.authorities.iter_mut().for_each(RunningNode::kill9);
+    swarm.members.iter_mut().for_each(RunningNode::kill9);
     find_each_other_again(&mut swarm);
 }
 
 #[test]
 fn members_that_all_left_find_each_other_when_all_authorities_are_gone() {
-    // Each of them holds that others left, and whoever left last that all did.
-    let mut swarm = without_authorities(|member| {
+    let mut swarm = Swarm::start(MEMBERS, &Setup::new());
+    swarm.converge(MEMBERS + 2);
+    let stop = |member: &mut RunningNode| {
         assert!(member.terminate().success(), "{}", member.log());
-    });
+    };
+    swarm.members.iter_mut().for_each(stop);
+    // Each hears before it stops for good that all others left.
+    let ids: Vec<String> = swarm.members.iter().map(|m| m.peer_id().to_owned()).collect();
+    for member in &mut swarm.members {
+        member.start_again();
+        for other in ids.iter().filter(|id| *id != member.peer_id()) {
+            member.await_presence(other, "left");
+        }
+        stop(member);
+    }
+    swarm.authorities.iter_mut().for_each(RunningNode::kill9);
     find_each_other_again(&mut swarm);
 }
 
