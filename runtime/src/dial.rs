@@ -72,6 +72,7 @@ impl Contact {
 #[derive(Debug)]
 pub(crate) struct Dialler {
     own: PeerId,
+    is_authority: bool,
     authorities: HashMap<PeerId, Contact>,
     peers: HashMap<PeerId, Contact>,
     authority_backoff: Backoff,
@@ -91,6 +92,7 @@ impl Dialler {
         let last_ms = patience_ms.clamp(2 * AUTHORITY_BACKOFF.first_ms, AUTHORITY_BACKOFF.last_ms);
         Dialler {
             own,
+            is_authority: authorities.contains(&own),
             authorities: others.map(|peer| (*peer, Contact::NEW)).collect(),
             peers: HashMap::new(),
             authority_backoff: Backoff { last_ms, ..AUTHORITY_BACKOFF },
@@ -148,6 +150,12 @@ impl Dialler {
         CONNECTIONS_WANTED
             .saturating_sub(connected + all_dialling)
             .min(PEER_DIALS_MAX.saturating_sub(dialling))
+    }
+
+    /// Whether this node is no authority and is connected to none.
+    pub(crate) fn lacks_authority(&self) -> bool {
+        let is_connected = |contact: &Contact| matches!(contact.link, Link::Connected { .. });
+        !self.is_authority && !self.authorities.values().any(is_connected)
     }
 
     /// Whether the peer, which is no authority, may be dialled now.
@@ -245,6 +253,19 @@ mod tests {
         assert!(!dialler.may_dial_peer(&peer(0), 0));
         assert!(!dialler.may_dial_peer(&peer(1), 0));
         assert!(dialler.may_dial_peer(&peer(2), 0));
+    }
+
+    #[test]
+    fn a_member_lacks_an_authority_while_it_is_connected_to_none() {
+        assert!(!dialler(&[peer(0), peer(1)]).lacks_authority());
+        let mut dialler = dialler(&[peer(1), peer(2)]);
+        assert!(dialler.lacks_authority());
+        dialler.connected(&peer(3), 0);
+        assert!(dialler.lacks_authority());
+        dialler.connected(&peer(2), 0);
+        assert!(!dialler.lacks_authority());
+        dialler.disconnected(&peer(2), 1);
+        assert!(dialler.lacks_authority());
     }
 
     #[test]

@@ -4,6 +4,11 @@
 use rollbook_tests::{Lan, Network, RunningNode, Setup, eventually, identity};
 use serde_json::{Value, json};
 
+/// Connections with which a node does not look for more.
+const CONNECTIONS_WANTED: u64 = 6;
+/// Nodes of a side that have so many among themselves.
+const SIDE: usize = 7;
+
 /// Two authorities and the machines of all who are or will be their members.
 struct Parts {
     lan: Lan,
@@ -30,9 +35,12 @@ impl Parts {
             RunningNode::start_with_data(folder, setup.clone().on(lan.machine(index - 1)))
         });
         let mut parts = Parts { lan, authorities, members: Vec::new(), setup };
-        for machine in 2..2 + members {
-            parts.join(machine);
-        }
+        let spawn = |machine: usize| {
+            let setup = parts.setup.clone().on(parts.lan.machine(machine));
+            (machine, RunningNode::spawn(setup))
+        };
+        parts.members = (2..2 + members).map(spawn).collect();
+        parts.members.iter_mut().for_each(|(_, node)| node.await_ready());
         parts.converge();
         Some(parts)
     }
@@ -52,6 +60,10 @@ impl Parts {
     fn member(&self, machine: usize) -> &RunningNode {
         let found = self.members.iter().find(|(known, _)| *known == machine);
         &found.expect("a member is there").1
+    }
+
+    fn members_at(&self, machines: &[usize]) -> Vec<&RunningNode> {
+        machines.iter().map(|machine| self.member(*machine)).collect()
     }
 
     fn all(&self) -> Vec<&RunningNode> {
@@ -230,4 +242,33 @@ fn a_side_without_an_authority_keeps_its_roll_and_comes_back() {
     parts.heal(&[first, second, parts.member(2), parts.member(3)]);
     see(&parts.all(), &lost[1], "a new capability", archive);
     see(&parts.all(), &lost[0], "a grant", |view| view["isValidator"] == true);
+}
+
+#[test]
+fn sides_without_any_authority_become_one_network_again() {
+    let Some(mut parts) = Parts::start(2 * SIDE, 0, "partitions") else { return };
+    parts.authorities.iter_mut().for_each(RunningNode::kill9);
+    let near: Vec<usize> = (2..2 + SIDE).collect();
+    let beyond: Vec<usize> = (2 + SIDE..2 + 2 * SIDE).collect();
+    parts.lan.cut(&beyond);
+    for side in [&near, &beyond] {
+        let side = parts.members_at(side);
+        are_cut_off(&side);
+        for node in side {
+            node.await_status("it looks for no more connections", |status| {
+                status["connections"].as_u64() >= Some(CONNECTIONS_WANTED)
+            });
+        }
+    }
+    let mut changing = parts.take(near[0]);
+    changing.kill9();
+    changing.start_again_with(|setup| setup.with("capability", "archive"));
+    let id = changing.peer_id().to_owned();
+    parts.members.push((near[0], changing));
+    let archive = |view: &Value| view["capabilities"] == json!(["archive"]);
+    see(&parts.members_at(&near), &id, "a new capability", archive);
+
+    parts.lan.heal();
+    see(&parts.members_at(&beyond), &id, "a new capability", archive);
+    Network::agree(&[parts.members_at(&near), parts.members_at(&beyond)].concat());
 }

@@ -140,11 +140,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Whether an authority holds this node's newest announcement, or nobody is there to hold it.
     pub fn is_leave_acknowledged(&self) -> bool {
         let announced = self.ledger.announced();
-        let mut authorities = self
-            .peers
-            .iter()
-            .filter(|peer| self.ledger.authorities.acts(&peer.peer_id))
-            .peekable();
+        let mut authorities =
+            self.peers.iter().filter(|peer| self.ledger.authorities.acts(&peer.peer_id)).peekable();
         authorities.peek().is_none() || authorities.any(|peer| peer.acknowledged >= announced)
     }
 

@@ -25,9 +25,10 @@ const SEARCH_MS_MIN: u64 = 250;
 /// The same in a large roll, which takes a while to go through.
 const SEARCH_LARGE_MS: u64 = 10_000;
 const LARGE: usize = 2_000;
-/// A node with few connections looks among those that left in one search of so many: they may be
-/// back, and together with others that nobody here is connected to.
-const SEARCHES_PER_GONE: u32 = 15;
+/// In one search of so many a node looks farther than it has to: for those that left, which may be
+/// back, and without an authority for one more than it needs. Each may belong to a part of the network
+/// that nobody here is connected to.
+const SEARCHES_PER_FAR: u32 = 15;
 /// Addresses of one peer that are dialled at once.
 const ADDRESSES_DIALLED_MAX: usize = 16;
 
@@ -159,17 +160,26 @@ impl Driver {
         }
     }
 
-    /// Dials a few random nodes, if there are too few connections.
+    /// Dials a few random nodes, if there are too few connections. Without an authority there is no
+    /// place where all meet, so even a node with enough of them dials another now and then.
     fn search(&mut self) {
         let now_ms = self.shared.clock.mono_ms();
-        self.connector.search_due_ms = now_ms.saturating_add(self.connector.search_ms);
+        let Connector { dialler, searches, .. } = &mut self.connector;
+        *searches = searches.wrapping_add(1);
+        let is_far = searches.is_multiple_of(SEARCHES_PER_FAR);
         let connected = self.network.peer_count();
-        let wanted = self.connector.dialler.peers_wanted(connected);
-        self.connector.searching = connected < CONNECTIONS_WANTED;
+        let lacks_authority = dialler.lacks_authority();
+        let wanted = match dialler.peers_wanted(connected) {
+            0 if is_far && lacks_authority => dialler.peers_wanted(CONNECTIONS_WANTED - 1),
+            wanted => wanted,
+        };
+        self.connector.search_due_ms = now_ms.saturating_add(self.connector.search_ms);
+        self.connector.searching = connected < CONNECTIONS_WANTED || lacks_authority;
         if wanted == 0 {
             return;
         }
-        for peer in self.choose(wanted, connected == 0) {
+        let gone_wanted = if connected == 0 { wanted } else { usize::from(is_far) };
+        for peer in self.choose(wanted, gone_wanted) {
             let mut addresses = self.addresses_of(&peer);
             if addresses.trusted.is_empty() && addresses.told.is_empty() {
                 addresses.told = self.connector.hints.of(&peer).to_vec();
@@ -180,17 +190,16 @@ impl Driver {
 
     /// Picks nodes to dial: first those that are here, or were when last heard of, and announced
     /// where they are reached; then those on the local network; then those of which an import said
-    /// where they are. Those that left are the last resort: where all nodes were stopped and are
-    /// started again, everybody may hold that everybody left.
-    fn choose(&mut self, wanted: usize, is_alone: bool) -> Vec<PeerId> {
+    /// where they are. Those that left are the last resort, and at most `gone_wanted`: where all nodes
+    /// were stopped and are started again, everybody may hold that everybody left.
+    fn choose(&mut self, wanted: usize, gone_wanted: usize) -> Vec<PeerId> {
         let now = self.shared.clock.now();
         let rule = Rule {
             reach: self.announcer.reach(&self.network, self.connector.configured()),
             own: self.network.listening(),
         };
         let tracker = self.shared.tracker();
-        let Connector { dialler, hints, found, random, searches, .. } = &mut self.connector;
-        *searches = searches.wrapping_add(1);
+        let Connector { dialler, hints, found, random, .. } = &mut self.connector;
         let may_dial = |peer: &PeerId| dialler.may_dial_peer(peer, now.mono_ms);
         let may_dial_seen = |seen: &NodeView<'_>| {
             seen.standing.admits()
@@ -217,10 +226,7 @@ impl Driver {
             let others = random.choose(others, wanted - chosen.len());
             chosen.extend(others);
         }
-        let gone_wanted = match is_alone {
-            true => wanted - chosen.len(),
-            false => usize::from(chosen.is_empty() && searches.is_multiple_of(SEARCHES_PER_GONE)),
-        };
+        let gone_wanted = gone_wanted.min(wanted - chosen.len());
         if gone_wanted > 0 {
             let gone = tracker.nodes(now).filter(|seen| !seen.is_active() && may_dial_seen(seen));
             let gone = gone.map(|seen| seen.peer_id).filter(|peer| !chosen.contains(peer));
