@@ -146,9 +146,11 @@ impl Dialler {
     pub(crate) fn peers_wanted(&self, connected: usize) -> usize {
         let is_dialling = |contact: &&Contact| contact.link == Link::Dialling;
         let dialling = self.peers.values().filter(is_dialling).count();
-        let all_dialling = dialling + self.authorities.values().filter(is_dialling).count();
+        // One that did not answer before is no connection to count on.
+        let is_promising = |contact: &&Contact| is_dialling(contact) && contact.failures == 0;
+        let promising = self.authorities.values().filter(is_promising).count();
         CONNECTIONS_WANTED
-            .saturating_sub(connected + all_dialling)
+            .saturating_sub(connected + dialling + promising)
             .min(PEER_DIALS_MAX.saturating_sub(dialling))
     }
 
@@ -278,6 +280,20 @@ mod tests {
         assert_eq!(dialler.peers_wanted(0), PEER_DIALS_MAX - 1);
         dialler.dialling(&peer(1));
         assert_eq!(dialler.peers_wanted(CONNECTIONS_WANTED - 2), 0);
+    }
+
+    #[test]
+    fn authorities_that_are_dialled_in_vain_take_no_place() {
+        let authorities: Vec<PeerId> = (1..=8).map(peer).collect();
+        let mut dialler = dialler(&authorities);
+        authorities.iter().for_each(|authority| dialler.dialling(authority));
+        assert_eq!(dialler.peers_wanted(0), 0);
+        for authority in &authorities {
+            dialler.dial_failed(authority, 0);
+            dialler.dialling(authority);
+        }
+        assert_eq!(dialler.peers_wanted(0), PEER_DIALS_MAX);
+        assert_eq!(dialler.peers_wanted(CONNECTIONS_WANTED - 1), 1);
     }
 
     #[test]
