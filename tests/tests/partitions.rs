@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 /// Connections with which a node does not look for more.
 const CONNECTIONS_WANTED: u64 = 6;
-/// Nodes of a side that have so many among themselves.
-const SIDE: usize = 7;
+/// Nodes of a side that find so many among themselves.
+const SIDE: usize = 8;
 
 /// Two authorities and the machines of all who are or will be their members.
 struct Parts {
