@@ -88,6 +88,8 @@ counters! {
     responses_rejected,
     /// Exchanges with a replica that trusts other authorities.
     authorities_differ,
+    /// Exchanges with a replica that trusts none of the authorities that this one does.
+    nothing_in_common,
     /// Walks begun, to find out where two rolls differ.
     walks_begun,
     /// Walks given up: the peer was gone, broke the rules, or it took too long.

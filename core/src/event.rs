@@ -75,6 +75,13 @@ pub enum Event {
         /// The other.
         peer: PeerId,
     },
+    /// A replica of this network lists none of the authorities that this one does: neither takes
+    /// anything that the other's say. One of the two is configured wrongly. Told once for each run
+    /// of the other.
+    NothingInCommon {
+        /// The other.
+        peer: PeerId,
+    },
     /// Somebody else keeps speaking in this node's name: two machines with one key.
     DuplicateIdentity,
     /// An authority is in touch again.

@@ -152,6 +152,7 @@ mod explanation;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod in_common;
 pub mod journal;
 mod key;
 mod ledger;

@@ -20,6 +20,9 @@ pub const REGISTERS_MAX: usize = 16;
 pub const TALLIES_MAX: usize = 8;
 /// Configured authorities, retired ones included.
 pub const AUTHORITIES_MAX: usize = 8;
+/// Bytes of a list of authorities, as it travels: each peer id after its size.
+pub(crate) const AUTHORITIES_SIZE_MAX: usize =
+    AUTHORITIES_MAX * (1 + crate::peer_id::PEER_ID_SIZE_MAX);
 /// Bytes of a network's name.
 pub const NETWORK_SIZE_MAX: usize = 32;
 /// Entries of one batch of observations. With the totals that they come to, they fit one journal
@@ -113,9 +116,11 @@ pub(crate) const WAITING_BY_ONE: usize = 16;
 // about; a statement fits a frame after COBS has added a byte per 254.
 const _: () = assert!(3 * STATEMENT_SIZE_MAX + 16 <= GOSSIP_SIZE_MAX);
 const _: () = assert!(STATEMENT_SIZE_MAX + STATEMENT_SIZE_MAX / 254 + 16 <= FRAME_SIZE_MAX);
-// A node's statements fit one page of a response beside its header.
+// A node's statements fit one page of a response beside its header and a list of authorities.
 const _: () = assert!(
-    (1 + 2 * AUTHORITIES_MAX) * STATEMENT_SIZE_MAX + crate::message::HEADER_SIZE_MAX
+    (1 + 2 * AUTHORITIES_MAX) * STATEMENT_SIZE_MAX
+        + crate::message::HEADER_SIZE_MAX
+        + AUTHORITIES_SIZE_MAX
         <= RESPONSE_SIZE_MAX
 );
 // A batch with its totals fits a frame beside the observer, its session and the number.

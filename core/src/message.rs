@@ -2,6 +2,8 @@
 //!
 //! Statements travel as they were signed, one after the other, in a field of bytes.
 
+use core::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -172,6 +174,9 @@ pub struct WalkRequest<'a> {
     pub salt: [u8; 16],
     /// How much the answer may give to remember.
     pub credit: u16,
+    /// The asking replica's authorities, where the answering one's are others: then the walk is over
+    /// the decisions and presences of those that both list. Sorted peer ids, each after its size.
+    pub authorities: &'a [u8],
     /// Questions about ranges, and statements that the answering replica lacks.
     pub parts: &'a [u8],
 }
@@ -199,6 +204,9 @@ pub struct SyncResponse<'a> {
     pub acknowledged: Version,
     /// The last observation batch of this session that is counted.
     pub observed: u32,
+    /// The answering replica's authorities, where the asking one's are others: sorted peer ids, each
+    /// after its size.
+    pub authorities: &'a [u8],
     /// What changed.
     pub statements: &'a [u8],
 }
@@ -292,24 +300,25 @@ pub fn encode<T: Serialize>(message: &T, out: &mut [u8]) -> Option<usize> {
     Some(1 + postcard::to_slice(message, body).ok()?.len())
 }
 
-/// Bytes of a request or response that its last field does not take.
+/// Bytes of a request or response that its last field does not take, nor a list of authorities.
 pub(crate) const HEADER_SIZE_MAX: usize = 128;
 
-/// Writes a message whose last field is bytes that stand in `out` already, `body_size` of them
-/// after the first [`HEADER_SIZE_MAX`]. `head` is the message with that field empty.
+/// Writes a message whose last field is bytes that stand in `out` already, at `body`. `head` is the
+/// message with that field empty.
 pub(crate) fn encode_around(
     head: &impl Serialize,
-    body_size: usize,
+    body: Range<usize>,
     out: &mut [u8],
 ) -> Option<usize> {
-    let (header, _) = out.split_at_mut_checked(HEADER_SIZE_MAX)?;
+    let (header, _) = out.split_at_mut_checked(body.start)?;
     // Without the size of the empty field.
     let head_size = encode(head, header)? - 1;
-    let size = u32::try_from(body_size).ok()?;
+    let size = u32::try_from(body.len()).ok()?;
     let size_size = postcard::to_slice(&size, &mut header[head_size..]).ok()?.len();
     let start = head_size + size_size;
-    out.copy_within(HEADER_SIZE_MAX..HEADER_SIZE_MAX + body_size, start);
-    Some(start + body_size)
+    let end = start + body.len();
+    out.copy_within(body, start);
+    Some(end)
 }
 
 /// Reads a message of at most `size_max` bytes.

@@ -7,6 +7,7 @@
 use crate::{
     authorities::Authorities,
     bucket::Bucket,
+    in_common::InCommon,
     limits::{
         MESSAGE_SIZE_MAX, REQUEST_SIZE_MAX, RESPONSE_SIZE_MAX, VERIFICATIONS,
         VERIFICATIONS_AT_FIRST,
@@ -53,16 +54,24 @@ pub(crate) struct Peer {
     pub(crate) gave_back: bool,
     /// When it last held the same as this replica; 0 for never.
     pub(crate) equal_ms: u64,
-    /// Whether walks with it can make the rolls equal.
-    pub(crate) is_comparable: bool,
-    /// Whether it answers such walks, too.
+    /// The hash of its authorities, as it said last.
+    pub(crate) authorities: [u8; 8],
+    /// Whether it, and this replica, hold every node.
+    pub(crate) holds_all: bool,
+    /// Whether it answers walks, too.
     pub(crate) reconciles: bool,
+    /// What there is in common where its authorities are others.
+    pub(crate) in_common: InCommon,
+    /// Whether the application was told that there is nothing.
+    pub(crate) is_told_apart: bool,
     /// The largest message that it takes; 0 until it said.
     size_max: u32,
     /// Whether the request under way is a step of a walk.
     pub(crate) is_walk_asked: bool,
     /// When the next walk with it may begin.
     pub(crate) next_walk_ms: u64,
+    /// The hashes of this replica's authorities and of its, at the last one.
+    pub(crate) walked: ([u8; 8], [u8; 8]),
     /// How often in a row that was put off.
     pub(crate) pauses: u8,
     /// How many walks in a row moved nothing and left the roots different.
@@ -83,11 +92,12 @@ impl Peer {
         }
     }
 
-    /// Notes what it says of itself, and whether walks with it can make the rolls equal.
-    pub(crate) fn note_hello(&mut self, hello: &Hello, is_comparable: bool) {
+    /// Notes what it says of itself.
+    pub(crate) fn note_hello(&mut self, hello: &Hello, is_partial_here: bool) {
         self.size_max = hello.size_max.max(1);
-        self.is_comparable = is_comparable;
-        self.reconciles = is_comparable && hello.flags.contains(Flags::RECONCILES);
+        self.authorities = hello.authorities;
+        self.holds_all = !is_partial_here && !hello.flags.contains(Flags::PARTIAL);
+        self.reconciles = self.holds_all && hello.flags.contains(Flags::RECONCILES);
     }
 
     /// Brings what is known of it in line with another list of authorities: whether walks with it can
@@ -193,11 +203,15 @@ impl<S: Storage> Peers<S> {
             verifications: Bucket::holding(VERIFICATIONS_AT_FIRST, VERIFICATIONS, now),
             gave_back: false,
             equal_ms: 0,
-            is_comparable: false,
+            authorities: [0; 8],
+            holds_all: false,
             reconciles: false,
+            in_common: InCommon::NOTHING,
+            is_told_apart: false,
             size_max: 0,
             is_walk_asked: false,
             next_walk_ms: 0,
+            walked: ([0; 8], [0; 8]),
             pauses: 0,
             fruitless: 0,
             is_alarmed: false,

@@ -54,6 +54,7 @@ fn granting(acknowledged: Version, authority: &PeerId) -> Vec<u8> {
         lease: LeaseAnswer::GRANTED,
         acknowledged,
         observed: 0,
+        authorities: &[],
         statements: &[],
     };
     let mut bytes = vec![0; MAX_RESPONSE];
@@ -774,6 +775,7 @@ fn home_that_passes_on_too_much_that_is_of_no_use_stays_home() {
                     lease: LeaseAnswer::GRANTED,
                     acknowledged: tracker.announced(),
                     observed: 0,
+                    authorities: &[],
                     statements: &news[1..],
                 };
                 let mut response = vec![0; MAX_RESPONSE];
@@ -925,6 +927,7 @@ fn stranger_cannot_end_the_recovery_of_an_authority() {
                     lease: LeaseAnswer::NONE,
                     acknowledged: Version::ZERO,
                     observed: 0,
+                    authorities: &[],
                     statements: &statements,
                 };
                 let mut response = vec![0; MAX_RESPONSE];

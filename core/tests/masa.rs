@@ -88,6 +88,7 @@ fn response_with(statements: &[u8]) -> Vec<u8> {
         lease: LeaseAnswer::NONE,
         acknowledged: Version::ZERO,
         observed: 0,
+        authorities: &[],
         statements,
     };
     encoded(&Response::Sync(fields))

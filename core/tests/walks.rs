@@ -174,7 +174,15 @@ fn sync_request(hello: Hello) -> Vec<u8> {
 fn sync_response(hello: Hello, lease: LeaseAnswer) -> Vec<u8> {
     let cursor = Cursor { incarnation: [7; 8], since: 5, after: 5 };
     let acknowledged = rollbook_core::Version { epoch: u32::MAX - 1, seq: 1 };
-    let fields = SyncResponse { hello, cursor, lease, acknowledged, observed: 0, statements: &[] };
+    let fields = SyncResponse {
+        hello,
+        cursor,
+        lease,
+        acknowledged,
+        observed: 0,
+        authorities: &[],
+        statements: &[],
+    };
     encoded(&Response::Sync(fields))
 }
 
@@ -190,8 +198,13 @@ fn walks_of_a_peer_cost_no_more_than_it_is_granted() {
     let mut cluster = cluster_of(1, 1_000);
     let (now, from) = (cluster.now(), keys(99).1);
     let parts = tags_of_nothing_real();
-    let walk =
-        encoded(&Request::Walk(WalkRequest { step: 1, salt: [3; 16], credit: 900, parts: &parts }));
+    let walk = encoded(&Request::Walk(WalkRequest {
+        step: 1,
+        salt: [3; 16],
+        credit: 900,
+        authorities: &[],
+        parts: &parts,
+    }));
     let authorities = cluster.config().authorities.clone();
     let mut response = vec![0; MAX_RESPONSE];
     let mut steps_answered = |cluster: &mut Cluster<Heap>, now, from: &PeerId, steps| {

@@ -76,6 +76,7 @@ pub(crate) fn response(dice: &mut Dice, hello: Hello, statements: &[u8]) -> Vec<
         lease: LeaseAnswer(u8::try_from(dice.below(7)).expect("small")),
         acknowledged: Version { epoch: u32::MAX, seq: u32::MAX },
         observed: 0,
+        authorities: &[],
         statements,
     };
     encoded(&Response::Sync(fields), MAX_RESPONSE)

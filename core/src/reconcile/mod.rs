@@ -40,6 +40,14 @@
 //!
 //! - **Statements** end where one would begin with 00, which none does.
 //!
+//! # Scope
+//!
+//! Two sides whose lists of authorities are the same walk over everything. Where they are not, a
+//! walk is over the decisions and presences of those that both list: what else a roll holds is as if
+//! it were not there, slots are numbered by the places among those authorities, and tags are over
+//! what is in scope of each node, for which no digests are at hand. It ends where nothing in scope
+//! differs; roots say nothing then.
+//!
 //! All but statements are questions in a request and answers in a response. What an answer may
 //! add to the initiator's stack is its *cost*: that of tags 2, of a list its count but at least 1,
 //! of a want 1, of statements 0. The costs of a response are at most the request's credit.
@@ -58,7 +66,7 @@ mod walk;
 pub(crate) use budget::{Budget, worth};
 pub(crate) use part::{Parts, Writer};
 pub(crate) use responder::answer;
-pub(crate) use side::{Pen, Side, Work};
+pub(crate) use side::{Pen, Scope, Side, Work};
 pub(crate) use tag::Salt;
 pub(crate) use walk::{Broken, Walk};
 

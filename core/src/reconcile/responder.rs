@@ -74,7 +74,7 @@ impl<S: Storage> Answer<'_, '_, '_, S> {
 
     /// Sends what is newer here than in the list, and asks for what is newer there.
     fn list(&mut self, list: &List<'_>) -> Result<(), Stop> {
-        self.compare(list.count())?;
+        self.compare(list.count() + self.pen.side.looking_through(list.range))?;
         if !self.pen.side.knows_which(list) {
             let described = self.pen.describe_children(list.range, ALL_CHILDREN, self.credit);
             self.credit -= described.ok_or(Stop)?;
@@ -93,8 +93,8 @@ impl<S: Storage> Answer<'_, '_, '_, S> {
 
     /// Sends what is asked for.
     fn want(&mut self, want: &Want) -> Result<(), Stop> {
-        self.compare(1)?;
         let mut places = want.range.places(self.pen.side.roll);
+        self.compare(places.len().max(1))?;
         places.try_for_each(|place| self.send(place, want.slots))
     }
 

@@ -1,4 +1,9 @@
 //! What one side of a walk holds, and what both sides do alike: describe a range, compare, send.
+//!
+//! Invariants:
+//! - what is out of scope is as if it were not held: a node of which nothing is in scope is in no
+//!   tag and no list, and what is out of scope of others is neither listed, nor compared, nor sent;
+//! - looking at what is out of scope is work, too.
 
 use core::ops::Range;
 
@@ -7,7 +12,7 @@ use super::{
     part::{Entry, List, Slot, Slots, Writer, children},
     range::KeyRange,
     slot::{self, SlotSet},
-    tag::{self, Salt, Tag},
+    tag::{self, Salt, Tag, Tagger},
 };
 use crate::{
     authorities::Authorities,
@@ -23,6 +28,11 @@ use crate::{
 pub(crate) struct Work(pub(crate) u64);
 
 impl Work {
+    /// Whether there is so much.
+    fn allows(&self, amount: usize) -> bool {
+        u64::try_from(amount).is_ok_and(|amount| amount <= self.0)
+    }
+
     /// Takes so much, if there is so much.
     #[must_use]
     pub(crate) fn spend(&mut self, amount: usize) -> bool {
@@ -39,12 +49,27 @@ impl Work {
 /// What tags may add to the initiator's stack: what to compare, and what to send.
 pub(super) const TAGS_COST: usize = 2;
 
+/// What a walk is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All statements: both sides list the same authorities.
+    Everything,
+    /// The decisions and presences of those authorities that both sides list. What nodes say of
+    /// themselves is not in it: who admits a node, and so who holds its announcement, may be another
+    /// matter on each side.
+    InCommon,
+}
+
+/// The nodes that a list names, by their places.
+type Places = heapless::Vec<usize, LIST_COUNT_MAX>;
+
 /// What one side of a walk holds.
 #[derive(Debug)]
 pub(crate) struct Side<'a, S: Storage> {
     pub(crate) roll: &'a Roll<S>,
-    /// The same on both sides.
+    /// Whose decisions and presences are in scope: the same on both sides.
     pub(crate) authorities: &'a Authorities,
+    pub(crate) scope: Scope,
     pub(crate) salt: &'a Salt,
     /// The last change that may be shown.
     pub(crate) visible: u64,
@@ -56,7 +81,8 @@ pub(crate) struct Side<'a, S: Storage> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
     pub(crate) range: KeyRange,
-    /// Its place here, if it has one. (More than one where nodes have equal order keys.)
+    /// Its place here, if it has one. (More than one where nodes have equal order keys. Those of
+    /// which nothing is in scope may be between them.)
     pub(crate) places: Range<usize>,
     /// The slots that are newer here.
     pub(crate) here: SlotSet,
@@ -67,13 +93,80 @@ pub(crate) struct Difference {
 impl<S: Storage> Side<'_, S> {
     /// The tag of what is here in `range`; `None` if that is too much work.
     pub(crate) fn tag(&self, range: KeyRange, work: &mut Work) -> Option<Tag> {
-        let cost = tag::cost(self.roll, range);
-        work.spend(1 + cost).then(|| tag::tag(self.roll, range, self.salt))
+        match self.scope {
+            Scope::Everything => {
+                let cost = tag::cost(self.roll, range);
+                work.spend(1 + cost).then(|| tag::tag(self.roll, range, self.salt))
+            }
+            Scope::InCommon => self.tag_in_common(range, work),
+        }
+    }
+
+    /// The same, of what is in scope alone: no digest of that is at hand.
+    fn tag_in_common(&self, range: KeyRange, work: &mut Work) -> Option<Tag> {
+        let places = range.places(self.roll);
+        // What is begun is done to its end, or it would be begun again and again.
+        let slots_max = 2 * self.authorities.iter().count();
+        if !work.allows(1 + places.len() * (1 + slots_max)) {
+            return None;
+        }
+        let mut tagger = Tagger::new(self.salt);
+        let mut cost = 1 + places.len();
+        for node in places.map(|place| self.roll.at(place)) {
+            for (index, slot) in self.slots(node).enumerate() {
+                if index == 0 {
+                    tagger.node(node.order_key());
+                }
+                tagger.slot(slot.number, slot.statement.body());
+                cost += 1;
+            }
+        }
+        work.spend(cost).then(|| tagger.finish())
+    }
+
+    /// The places in `range` of nodes of which something is in scope.
+    fn places(&self, range: KeyRange) -> impl Iterator<Item = usize> {
+        range.places(self.roll).filter(|place| self.is_in_scope(self.roll.at(*place)))
+    }
+
+    /// Whether something of a node is in scope.
+    fn is_in_scope(&self, node: &Node<S>) -> bool {
+        self.scope == Scope::Everything || self.slots(node).next().is_some()
+    }
+
+    /// What it costs to go over `range` for what is in scope, where that is not everything.
+    pub(crate) fn looking_through(&self, range: KeyRange) -> usize {
+        match self.scope {
+            Scope::Everything => 0,
+            Scope::InCommon => range.places(self.roll).len(),
+        }
+    }
+
+    /// The nodes in `range`, where one list that costs no more than `credit` can name them. `None`
+    /// where it cannot, or finding out is too much work.
+    fn listable(&self, range: KeyRange, credit: usize, work: &mut Work) -> Option<Places> {
+        // So many nodes with one order key are not made by chance: the first of them will do.
+        let count_max = if range.is_single() { LIST_COUNT_MAX.min(credit) } else { usize::MAX };
+        let mut listed = Places::new();
+        for place in range.places(self.roll) {
+            if listed.len() == count_max {
+                break;
+            }
+            if self.scope == Scope::InCommon && !work.spend(1) {
+                return None;
+            }
+            if self.is_in_scope(self.roll.at(place)) {
+                listed.push(place).ok()?;
+            }
+        }
+        let is_short = list_cost(&listed) <= credit;
+        (is_short && self.tells_apart(range, &listed)).then_some(listed)
     }
 
     /// Whether suffixes tell apart all nodes at `places` in `range`.
-    fn tells_apart(&self, range: KeyRange, places: Range<usize>) -> bool {
-        let mut suffixes = places.map(|place| range.suffix(self.roll.at(place).order_key()));
+    fn tells_apart(&self, range: KeyRange, places: &Places) -> bool {
+        let mut suffixes =
+            places.iter().map(|place| range.suffix(self.roll.at(*place).order_key()));
         let mut before = None;
         range.has_whole_suffixes() || suffixes.all(|suffix| before.replace(suffix) != Some(suffix))
     }
@@ -81,7 +174,7 @@ impl<S: Storage> Side<'_, S> {
     /// Whether no node of `list` could be several of those here.
     pub(crate) fn knows_which(&self, list: &List<'_>) -> bool {
         let mut nodes = list.entries().filter_map(|entry| list.range.node(entry.suffix));
-        list.range.has_whole_suffixes() || nodes.all(|node| node.places(self.roll).len() <= 1)
+        list.range.has_whole_suffixes() || nodes.all(|node| self.places(node).nth(1).is_none())
     }
 
     /// What differs between a range here and a list of it.
@@ -91,21 +184,26 @@ impl<S: Storage> Side<'_, S> {
     ) -> impl Iterator<Item = Difference> + 'l {
         let range = list.range;
         let suffix = move |place: usize| range.suffix(self.roll.at(place).order_key());
-        let mut places = range.places(self.roll);
+        let mut places = self.places(range).peekable();
         let mut entries = list.entries().peekable();
         core::iter::from_fn(move || {
             loop {
                 // Both are in order: the smaller suffix is next, and may be on one side only.
-                let here = places.clone().next().map(suffix);
+                let here = places.peek().map(|place| suffix(*place));
                 let there = entries.peek().map(|entry| entry.suffix);
                 let next = here.into_iter().chain(there).min()?;
-                let start = places.start;
-                places.start += places.clone().take_while(|place| suffix(*place) == next).count();
+                let mut held = core::iter::from_fn(|| places.next_if(|p| suffix(*p) == next));
+                let (first, last, several) = match (held.next(), held.last()) {
+                    (None, _) => (0, None, false),
+                    (Some(only), None) => (only, Some(only), false),
+                    (Some(first), last) => (first, last, true),
+                };
+                let held = first..last.map_or(first, |last| last + 1);
                 let listed = entries.next_if(|entry| entry.suffix == next);
                 let again = entries.next_if(|entry| entry.suffix == next).is_some();
                 while entries.next_if(|entry| entry.suffix == next).is_some() {}
                 let node = range.node(next).expect("suffixes of a list are checked");
-                let found = self.difference(node, start..places.start, listed, again);
+                let found = self.difference(node, held, listed, several || again);
                 if !(found.here | found.there).is_empty() {
                     return Some(found);
                 }
@@ -118,14 +216,14 @@ impl<S: Storage> Side<'_, S> {
         range: KeyRange,
         places: Range<usize>,
         listed: Option<Entry<'_>>,
-        again: bool,
+        are_several: bool,
     ) -> Difference {
-        let (here, there) = match (places.len(), listed) {
-            (0, _) => (SlotSet::NONE, SlotSet::ALL),
-            (_, None) => (SlotSet::ALL, SlotSet::NONE),
-            (1, Some(entry)) if !again => self.compare(self.roll.at(places.start), &entry.slots),
+        let (here, there) = match listed {
+            _ if places.is_empty() => (SlotSet::NONE, SlotSet::ALL),
+            None => (SlotSet::ALL, SlotSet::NONE),
+            Some(entry) if !are_several => self.compare(self.roll.at(places.start), &entry.slots),
             // Nodes with one order key: all of them, both ways.
-            _ => (SlotSet::ALL, SlotSet::ALL),
+            Some(_) => (SlotSet::ALL, SlotSet::ALL),
         };
         Difference { range, places, here, there }
     }
@@ -135,8 +233,8 @@ impl<S: Storage> Side<'_, S> {
     fn compare(&self, node: &Node<S>, theirs: &Slots<'_>) -> (SlotSet, SlotSet) {
         let mut newer_here = SlotSet::NONE;
         let mut newer_there = theirs.iter().fold(SlotSet::NONE, |set, slot| set | slot.set());
-        let held = node.node().statements().filter_map(|held| self.slot(held.statement));
-        for (ours, slot) in held.map(|filled| (filled.read(self.salt), filled.set())) {
+        let held = self.slots(node).map(|filled| (filled.read(self.salt), filled.set()));
+        for (ours, slot) in held {
             let theirs = theirs.iter().find(|theirs| theirs.number == ours.number);
             let is_newer = |slot: &Slot, than: &Slot| {
                 slot.version > than.version
@@ -162,10 +260,15 @@ impl<S: Storage> Side<'_, S> {
         held.changed <= self.visible && !is_withheld
     }
 
-    /// The slot of a statement. `None` of a writer who is no authority: the roll holds none of
-    /// theirs.
+    /// What is in scope of a node.
+    fn slots<'s>(&'s self, node: &'s Node<S>) -> impl Iterator<Item = Filled<'s>> {
+        node.node().statements().filter_map(|held| self.slot(held.statement))
+    }
+
+    /// The slot of a statement; `None` where that is out of scope.
     fn slot<'s>(&self, statement: Signed<'s, Any>) -> Option<Filled<'s>> {
         let writer = match statement.kind() {
+            Kind::Announcement if self.scope == Scope::InCommon => return None,
             Kind::Announcement => 0,
             Kind::Decision | Kind::Presence => self.authorities.index_of(statement.writer())?,
         };
@@ -191,16 +294,9 @@ impl<S: Storage> Pen<'_, '_, S> {
         spoken_of: u16,
         credit: usize,
     ) -> Option<usize> {
-        let mut places = range.places(self.side.roll);
-        if range.is_single() {
-            // So many nodes with one order key are not made by chance: the first of them will do.
-            places.end = places.end.min(places.start + LIST_COUNT_MAX.min(credit));
-        }
-        let list_cost = places.len().max(1);
-        let is_short = places.len() <= LIST_COUNT_MAX && list_cost <= credit;
-        if is_short && self.side.tells_apart(range, places.clone()) {
-            if self.whole(|pen| pen.list(range, places)).is_some() {
-                return Some(list_cost);
+        if let Some(places) = self.side.listable(range, credit, self.work) {
+            if self.whole(|pen| pen.list(range, &places)).is_some() {
+                return Some(list_cost(&places));
             }
             // A list that no message takes gives way to tags, any other waits for the next one.
             if self.out.used() > 0 {
@@ -224,10 +320,10 @@ impl<S: Storage> Pen<'_, '_, S> {
         Some(TAGS_COST)
     }
 
-    fn list(&mut self, range: KeyRange, mut places: Range<usize>) -> Option<()> {
+    fn list(&mut self, range: KeyRange, places: &Places) -> Option<()> {
         self.out.list(range, places.len())?;
-        places.try_for_each(|place| {
-            let node = self.side.roll.at(place);
+        places.iter().try_for_each(|place| {
+            let node = self.side.roll.at(*place);
             self.out.suffix(range.suffix(node.order_key()))?;
             self.slots(node)
         })
@@ -246,13 +342,12 @@ impl<S: Storage> Pen<'_, '_, S> {
 
     fn slots(&mut self, node: &Node<S>) -> Option<()> {
         let side = self.side;
-        let slots = || node.node().statements().filter_map(|held| side.slot(held.statement));
-        let count = slots().count();
+        let count = side.slots(node).count();
         if !self.work.spend(count) {
             return None;
         }
         self.out.slots(count)?;
-        slots().try_for_each(|slot| self.out.slot(&slot.read(side.salt)))
+        side.slots(node).try_for_each(|slot| self.out.slot(&slot.read(side.salt)))
     }
 
     /// Writes the statements in `slots` of the node at `place`. Gives those for which there was not
@@ -286,6 +381,11 @@ impl<S: Storage> Pen<'_, '_, S> {
         }
         written
     }
+}
+
+/// What a list of so many nodes costs.
+fn list_cost(places: &Places) -> usize {
+    places.len().max(1)
 }
 
 /// A statement with the number of its slot.

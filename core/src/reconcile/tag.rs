@@ -32,10 +32,44 @@ pub(crate) fn tag<S: Storage>(roll: &Roll<S>, range: KeyRange, salt: &Salt) -> T
         Some(buckets) => buckets.for_each(|bucket| hash.write(&roll.bucket(bucket)[..])),
         None => places.for_each(|place| hash.write(&roll.at(place).digest()[..])),
     }
+    tag_of(hash)
+}
+
+/// The tag of a range that is not empty.
+fn tag_of(hash: SipHash) -> Tag {
     let [a, b, c, d, ..] = hash.finish(&[]).to_le_bytes();
     match [a, b, c, d] {
         EMPTY => [1, 0, 0, 0],
         tag => tag,
+    }
+}
+
+/// The tag of nodes of which only some statements count, made node by node, in the roll's order.
+pub(crate) struct Tagger<'a> {
+    salt: &'a Salt,
+    hash: SipHash,
+    is_empty: bool,
+}
+
+impl<'a> Tagger<'a> {
+    pub(crate) fn new(salt: &'a Salt) -> Tagger<'a> {
+        Tagger { salt, hash: SipHash::new(salt), is_empty: true }
+    }
+
+    /// A node, before what its slots hold. One without any is not to be named.
+    pub(crate) fn node(&mut self, order_key: u64) {
+        self.is_empty = false;
+        self.hash.write(&order_key.to_be_bytes());
+    }
+
+    /// What a slot holds: the payload from its writer on.
+    pub(crate) fn slot(&mut self, number: u8, body: &[u8]) {
+        self.hash.write(&[number, 0, 0, 0, 0, 0, 0, 0]);
+        self.hash.write(&SipHash::new(self.salt).finish(body).to_le_bytes());
+    }
+
+    pub(crate) fn finish(self) -> Tag {
+        if self.is_empty { EMPTY } else { tag_of(self.hash) }
     }
 }
 

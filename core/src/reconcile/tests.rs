@@ -2,10 +2,12 @@
 
 #![cfg(feature = "alloc")]
 
+mod scoped;
+
 use std::{println, vec, vec::Vec};
 
 use super::{
-    Broken, Parts, Pen, Side, Walk, Work, Writer, answer,
+    Broken, Parts, Pen, Scope, Side, Walk, Work, Writer, answer,
     part::{Part, Slot},
     range::KeyRange,
     responder::Resume,
@@ -13,6 +15,7 @@ use super::{
 };
 use crate::{
     authorities::Authorities,
+    in_common,
     key::{PublicKey, Signature, Signer},
     message::{self, Flags, HEADER_SIZE_MAX, Hello, Request, Response, WalkRequest, WalkResponse},
     network::Network,
@@ -186,7 +189,7 @@ fn side<'a, S: Storage>(
     authorities: &'a Authorities,
     salt: &'a [u8; 16],
 ) -> Side<'a, S> {
-    Side { roll, authorities, salt, visible: u64::MAX, withheld: None }
+    Side { roll, authorities, scope: Scope::Everything, salt, visible: u64::MAX, withheld: None }
 }
 
 fn hello<S: Storage>(roll: &Roll<S>) -> Hello {
@@ -202,6 +205,7 @@ fn hello<S: Storage>(roll: &Roll<S>) -> Hello {
 
 /// Answers a request as a peer that holds `roll`, in a message of at most `frame` bytes.
 fn respond<S: Storage>(
+    own: &Authorities,
     roll: &mut Roll<S>,
     request: &[u8],
     frame: usize,
@@ -212,7 +216,7 @@ fn respond<S: Storage>(
     let parts = Parts::parse(walk.parts).expect("well formed");
     figures.take(roll, request, &parts);
     let mut work = Work(WORK);
-    let (resume, parts) = answer_with(roll, &walk, &mut work, frame);
+    let (resume, parts) = answer_with(own, roll, &walk, &mut work, frame);
     figures.work.1 += WORK - work.0;
     let head = WalkResponse {
         step: walk.step,
@@ -229,13 +233,15 @@ fn respond<S: Storage>(
 
 /// The parts of an answer.
 fn answer_with<S: Storage>(
+    own: &Authorities,
     roll: &Roll<S>,
     walk: &WalkRequest<'_>,
     work: &mut Work,
     frame: usize,
 ) -> (Option<Resume>, Vec<u8>) {
-    let authorities = authorities();
-    let side = side(roll, &authorities, &walk.salt);
+    let theirs = in_common::read_list(walk.authorities).expect("well formed");
+    let (listed, scope) = listed(own, theirs.as_ref().unwrap_or(own));
+    let side = Side { scope, ..side(roll, &listed, &walk.salt) };
     let mut room = vec![0; frame - HEADER_SIZE_MAX];
     let mut pen = Pen { side: &side, work, out: Writer::new(&mut room) };
     let resume = answer(&Parts::parse(walk.parts).expect("well formed"), walk.credit, &mut pen);
@@ -244,31 +250,44 @@ fn answer_with<S: Storage>(
     (resume, room)
 }
 
+/// Whose statements a walk between these lists is over, and what else.
+fn listed(ours: &Authorities, theirs: &Authorities) -> (Authorities, Scope) {
+    match ours.set_hash() == theirs.set_hash() {
+        true => (ours.clone(), Scope::Everything),
+        false => (in_common::in_common(ours, theirs), Scope::InCommon),
+    }
+}
+
 /// The next request of a walk; `None` where nothing is left to be done.
 fn ask<S: Storage>(
+    (ours, theirs): (&Authorities, &Authorities),
     walk: &mut Walk<S>,
     roll: &Roll<S>,
     salt: [u8; 16],
     work: &mut Work,
     frame: usize,
 ) -> Result<Option<Vec<u8>>, Broken> {
-    let authorities = authorities();
-    let side = side(roll, &authorities, &salt);
+    let (listed, scope) = listed(ours, theirs);
+    let side = Side { scope, ..side(roll, &listed, &salt) };
+    let list = in_common::list_for(theirs.set_hash(), ours);
+    let start = HEADER_SIZE_MAX + list.len();
     let mut request = vec![0; frame];
-    let mut pen = Pen { side: &side, work, out: Writer::new(&mut request[HEADER_SIZE_MAX..]) };
+    let mut pen = Pen { side: &side, work, out: Writer::new(&mut request[start..]) };
     walk.write(&mut pen)?;
     let size = pen.out.used();
     if size == 0 {
         return Ok(None);
     }
-    let head = WalkRequest { step: 1, salt, credit: walk.credit(), parts: &[] };
-    let size = message::encode_around(&Request::Walk(head), size, &mut request);
+    let credit = walk.credit();
+    let head = WalkRequest { step: 1, salt, credit, authorities: &list, parts: &[] };
+    let size = message::encode_around(&Request::Walk(head), start..start + size, &mut request);
     request.truncate(size.expect("it fits"));
     Ok(Some(request))
 }
 
-/// One walk over messages of at most `frame` bytes.
+/// One walk over messages of at most `frame` bytes, between replicas with these lists.
 fn walk_once<S: Storage, T: Storage>(
+    lists: (&Authorities, &Authorities),
     ours: &mut Roll<S>,
     theirs: &mut Roll<T>,
     frame: usize,
@@ -276,13 +295,13 @@ fn walk_once<S: Storage, T: Storage>(
 ) -> Result<(), Broken> {
     figures.walks += 1;
     let salt = (0xabcd_u128 << 64 | u128::from(figures.walks)).to_le_bytes();
-    let authorities = authorities();
+    let (listed, scope) = listed(lists.0, lists.1);
     let mut walk = Walk::<S>::new();
     let mut work = Work(WORK);
     walk.begin();
     while !walk.is_done() {
-        let Some(request) = ask(&mut walk, ours, salt, &mut work, frame)? else { break };
-        let response = respond(theirs, &request, frame, figures);
+        let Some(request) = ask(lists, &mut walk, ours, salt, &mut work, frame)? else { break };
+        let response = respond(lists.1, theirs, &request, frame, figures);
         let decoded = message::decode(&response, frame).expect("well formed");
         let Response::Walk(fields) = decoded else { panic!("it walks") };
         let parts = Parts::parse(fields.parts).expect("well formed");
@@ -290,7 +309,8 @@ fn walk_once<S: Storage, T: Storage>(
         let sent = figures.sent;
         figures.take(ours, &response, &parts);
         assert!(got_on || figures.sent > sent || walk.asked() == 0, "an answer is of some use");
-        walk.read(&side(ours, &authorities, &salt), &parts, &mut work)?;
+        let side = Side { scope, ..side(ours, &listed, &salt) };
+        walk.read(&side, &parts, &mut work)?;
         figures.exchanges += 1;
         assert!(figures.exchanges < 10_000, "it comes to an end");
         figures.depth_max = figures.depth_max.max(walk.depth());
@@ -306,9 +326,9 @@ fn reconcile<S: Storage, T: Storage>(
     frame: usize,
 ) -> Figures {
     let together: Roll<Heap> = roll(statements(ours).into_iter().chain(statements(theirs)));
-    let mut figures = Figures::default();
+    let (mut figures, same) = (Figures::default(), authorities());
     while ours.root() != theirs.root() {
-        walk_once(ours, theirs, frame, &mut figures).expect("both do their part");
+        walk_once((&same, &same), ours, theirs, frame, &mut figures).expect("both do their part");
         assert!(figures.walks <= 4, "{figures:?}");
     }
     assert_eq!(ours.root(), together.root());
@@ -514,9 +534,10 @@ fn messages_of_a_walk() -> (Roll<Narrow>, Roll<Heap>, Vec<Vec<u8>>) {
     let authorities = authorities();
     while !walk.is_done() {
         let mut work = Work(WORK);
-        let request = ask(&mut walk, &ours, [9; 16], &mut work, 2_000).expect("honest");
+        let lists = (&authorities, &authorities);
+        let request = ask(lists, &mut walk, &ours, [9; 16], &mut work, 2_000).expect("honest");
         let Some(request) = request else { break };
-        let response = respond(&mut theirs, &request, 2_000, &mut figures);
+        let response = respond(&authorities, &mut theirs, &request, 2_000, &mut figures);
         let decoded = message::decode(&response, 2_000).expect("well formed");
         let Response::Walk(fields) = decoded else { panic!("it walks") };
         let parts = Parts::parse(fields.parts).expect("well formed");
@@ -540,14 +561,15 @@ fn bent_requests_never_panic_and_cost_no_more_than_is_granted() {
             request[place] = random.number().to_le_bytes()[0];
         }
         let Ok(Request::Walk(walk)) = message::decode(&request, 2_000) else { continue };
-        if Parts::parse(walk.parts).is_err() {
+        if Parts::parse(walk.parts).is_err() || in_common::read_list(walk.authorities).is_err() {
             continue;
         }
         answered += 1;
         let granted = if round % 2 == 0 { 8 * 300 } else { random.below(300) };
         let mut work = Work(granted);
         let frame = HEADER_SIZE_MAX + index(&mut random, 2_000);
-        let (resume, parts) = answer_with(&theirs, &walk, &mut work, frame);
+        let own = authorities();
+        let (resume, parts) = answer_with(&own, &theirs, &walk, &mut work, frame);
         over_budget += u32::from(resume.is_some());
         let parts = Parts::parse(&parts).expect("an answer is well formed");
         assert!(cost(&parts) <= walk.credit.into());
@@ -581,7 +603,8 @@ fn bent_answers_never_panic_and_never_keep_a_walk_going() {
         walk.begin();
         let mut work = Work(8 * 300);
         let end = loop {
-            match ask(&mut walk, &ours, [9; 16], &mut work, 2_000) {
+            let lists = (&authorities, &authorities);
+            match ask(lists, &mut walk, &ours, [9; 16], &mut work, 2_000) {
                 Ok(Some(_request)) => {}
                 end => break end.map(|_| ()),
             }
@@ -614,7 +637,8 @@ fn liar_that_finds_all_to_differ_for_ever_runs_out_of_work() {
     let ours = roll::<Heap>(statements(&ours));
     let (mut work, mut exchanges) = (Work(8 * 300), 0);
     walk.begin();
-    while let Ok(Some(_request)) = ask(&mut walk, &ours, [9; 16], &mut work, 16 << 10) {
+    let lists = (&authorities, &authorities);
+    while let Ok(Some(_request)) = ask(lists, &mut walk, &ours, [9; 16], &mut work, 16 << 10) {
         exchanges += 1;
         let mut room = [0; 1_000];
         let mut out = Writer::new(&mut room);

@@ -290,7 +290,7 @@ impl<S: Storage> Walk<S> {
             _ if self.asked == 0 => Err(Broken),
             Part::Tags(tags) => self.read_tags(side, tags, work),
             Part::List(list) => self.read_list(side, list, work),
-            Part::Want(want) => self.read_want(want),
+            Part::Want(want) => self.read_want(side, want, work),
             Part::Statements(_) => Ok(()),
         })
     }
@@ -329,6 +329,9 @@ impl<S: Storage> Walk<S> {
         if list.count() == 0 && !range.is_single() {
             return self.push(Step::Send { from: prefix, bits, children: ALL_CHILDREN });
         }
+        if !work.spend(side.looking_through(range)) {
+            return Err(Broken);
+        }
         let knows_which = side.knows_which(list);
         let (depth, mut count, mut differ) = (self.stack.len(), 0, 0);
         for difference in side.differences(list) {
@@ -352,7 +355,16 @@ impl<S: Storage> Walk<S> {
         Ok(())
     }
 
-    fn read_want(&mut self, want: &Want) -> Result<(), Broken> {
+    fn read_want(
+        &mut self,
+        side: &Side<'_, S>,
+        want: &Want,
+        work: &mut Work,
+    ) -> Result<(), Broken> {
+        // It is about one node, or it will be paid for.
+        if !work.spend(want.range.places(side.roll).len()) {
+            return Err(Broken);
+        }
         let (prefix, bits) = (want.range.prefix(), want.range.bits());
         self.push(Step::Node { prefix, bits, here: want.slots, there: SlotSet::NONE })
     }

@@ -2,7 +2,9 @@
 
 use super::NodeEventTracker;
 use crate::{
+    authorities::Authorities,
     authority::CentralAuthority,
+    in_common,
     key::{Signer, Verifier},
     ledger::{Finding, Ledger, Taken},
     limits::{GOSSIP_SIZE_MAX, OBSERVATION_SIZE_MAX, OBSERVATIONS_MAX},
@@ -164,8 +166,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         from: &PeerId,
         response: &SyncResponse<'_>,
     ) -> Result<(), MessageError> {
+        let theirs = self.list_in(response)?;
         self.note_heard(now, from);
         self.note_hello(from, &response.hello);
+        if let Some(theirs) = theirs {
+            self.note_list(now, from, &theirs, response.cursor.incarnation);
+        }
         let taken = self.take_statements(now, from, Way::Exchange, response.statements);
         if taken.left_over {
             // Nothing is wrong with the answer, and a home that answers is there.
@@ -181,6 +187,16 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.refresh_in_touch(now);
         self.note_cursor(now, from, response);
         Ok(())
+    }
+
+    /// The list of authorities in a response, where that is another than this replica's.
+    fn list_in(&self, response: &SyncResponse<'_>) -> Result<Option<Authorities>, MessageError> {
+        let theirs = in_common::read_list(response.authorities)?;
+        if theirs.as_ref().is_some_and(|list| list.set_hash() != response.hello.authorities) {
+            return Err(MessageError::Malformed);
+        }
+        let ours = self.ledger.authorities.set_hash();
+        Ok(theirs.filter(|theirs| theirs.set_hash() != ours))
     }
 
     /// The request to `to` failed: it could not be sent or was not answered.

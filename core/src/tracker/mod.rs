@@ -65,6 +65,9 @@ const REPAIR_INTERVALS: u64 = 6;
 /// For how many nodes another interval passes in between.
 const NODES_PER_REPAIR_INTERVAL: usize = 4096;
 
+/// How many runs of others are remembered of which was told that nothing is in common with them.
+const RUNS_APART_MAX: usize = 8;
+
 /// What a tracker is told once.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -206,6 +209,9 @@ pub struct NodeEventTracker<S: Storage, K> {
     /// When each authority was last heard directly.
     heard: heapless::Vec<(Hint, u64), { crate::limits::AUTHORITIES_MAX }>,
     in_touch: InTouch,
+    /// The runs of others, the last few of them, of which the application was told that there is
+    /// nothing in common with them.
+    runs_apart: heapless::Vec<[u8; 8], RUNS_APART_MAX>,
     /// When inputs were last handled, to notice that this node slept.
     last_ms: u64,
     /// When one of the peers is asked next whether its roll differs.
@@ -268,6 +274,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             incarnation: [0; 8],
             heard: heapless::Vec::new(),
             in_touch: InTouch::NONE,
+            runs_apart: heapless::Vec::new(),
             last_ms: 0,
             next_repair_ms: 0,
             repairs_oldest: false,

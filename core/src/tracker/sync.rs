@@ -2,7 +2,9 @@
 
 use super::{NodeEventTracker, REPAIR_INTERVALS};
 use crate::{
-    authorities::InTouch,
+    authorities::{Authorities, InTouch},
+    event::Event,
+    in_common,
     key::{Signer, Verifier},
     limits::RESPONSE_SIZE_MAX,
     message::{
@@ -54,7 +56,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         };
         let size_max = self.peers.get(from).map_or(RESPONSE_SIZE_MAX, Peer::size_max);
         let bound = response.len().min(size_max);
-        let mut page = Page::new(response.get_mut(HEADER_SIZE_MAX..bound)?);
+        let list = in_common::list_for(request.hello.authorities, &self.ledger.authorities);
+        let start = HEADER_SIZE_MAX + list.len();
+        let mut page = Page::new(response.get_mut(start..bound)?);
         // Who had nothing but what an authority has left would be taken for one who has it all.
         if !self.authority.is_recovering() {
             if !known_run && !equal {
@@ -64,7 +68,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         let acknowledged =
             self.ledger.announcement_of(from).map_or(Version::ZERO, |held| held.version());
-        let statements_size = page.used();
+        let end = start + page.used();
         let head = Response::Sync(SyncResponse {
             hello,
             cursor: Cursor {
@@ -75,9 +79,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             lease,
             acknowledged,
             observed,
+            authorities: &list,
             statements: &[],
         });
-        message::encode_around(&head, statements_size, response)
+        message::encode_around(&head, start..end, response)
     }
 
     /// Fills `page` with what authorities say of themselves, where that makes room: who was away for
@@ -318,12 +323,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Notes what `from` says of itself.
     pub(super) fn note_hello(&mut self, from: &PeerId, hello: &Hello) {
-        let is_comparable = self.is_comparable(hello);
         if self.says_isolated(from, hello) {
             self.heard.retain(|(hint, _)| *hint != from.hint());
         }
+        let is_partial = self.ledger.is_partial();
         if let Some(peer) = self.peers.get_mut(from) {
-            peer.note_hello(hello, is_comparable);
+            peer.note_hello(hello, is_partial);
         }
     }
 
@@ -334,6 +339,35 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         hello.authorities == authorities.set_hash()
             && hello.flags.contains(Flags::AUTHORITY)
             && says_so
+    }
+
+    /// Notes the list of authorities of a peer that has another one than this replica. Where they
+    /// have nothing in common, that is told once for each run of the peer, which `run` names.
+    pub(super) fn note_list(
+        &mut self,
+        now: Now,
+        from: &PeerId,
+        theirs: &Authorities,
+        run: [u8; 8],
+    ) {
+        let ours = &self.ledger.authorities;
+        let Some(peer) = self.peers.get_mut(from) else { return };
+        peer.in_common.note(ours, theirs);
+        if peer.in_common.bits(ours.set_hash(), theirs.set_hash()) != 0 {
+            return;
+        }
+        // There is nothing to find out about it.
+        peer.equal_ms = now.mono_ms;
+        self.ledger.counters.nothing_in_common += 1;
+        let is_told = core::mem::replace(&mut peer.is_told_apart, true);
+        if is_told || self.runs_apart.contains(&run) {
+            return;
+        }
+        if self.runs_apart.is_full() {
+            self.runs_apart.remove(0);
+        }
+        self.runs_apart.push(run).expect("there is room for one more");
+        self.notify(Event::NothingInCommon { peer: *from });
     }
 
     /// What this replica says of itself.

@@ -9,15 +9,18 @@ use sha2::{Digest, Sha256};
 
 use super::{NodeEventTracker, OutgoingRequest};
 use crate::{
+    authorities::Authorities,
     event::Event,
+    in_common,
     key::{Signer, Verifier},
-    limits::RESPONSE_SIZE_MAX,
+    limits::{AUTHORITIES_MAX, RESPONSE_SIZE_MAX},
     message::{
         self, Flags, HEADER_SIZE_MAX, Hello, MessageError, Request, Response, WalkRequest,
         WalkResponse,
     },
     peer_id::PeerId,
-    reconcile::{self, Parts, Pen, Salt, Side, Walk, Work, Writer},
+    peers::Peer,
+    reconcile::{self, Parts, Pen, Salt, Scope, Side, Walk, Work, Writer},
     roll::Root,
     source::Way,
     storage::Storage,
@@ -37,11 +40,53 @@ const PAUSE_MAX: u8 = 6;
 /// After how many fruitless walks in a row that is an alarm.
 const FRUITLESS_ALARM: u8 = 2;
 
+/// What a walk is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The rolls: both replicas list the same authorities.
+    Everything,
+    /// The decisions and presences of the authorities that both list, one bit each among those of
+    /// this replica.
+    InCommon(u8),
+}
+
+impl Over {
+    /// Whose decisions and presences it is over.
+    fn listed(self, authorities: &Authorities) -> Authorities {
+        match self {
+            Over::Everything => authorities.clone(),
+            Over::InCommon(bits) => in_common::subset(authorities, bits),
+        }
+    }
+
+    fn scope(self) -> Scope {
+        match self {
+            Over::Everything => Scope::Everything,
+            Over::InCommon(_) => Scope::InCommon,
+        }
+    }
+
+    /// How many rolls' worth of work going over it once is at most.
+    fn worth(self, count: usize) -> u64 {
+        match self {
+            Over::Everything => reconcile::worth(count),
+            // Each statement is looked at, two of each authority.
+            Over::InCommon(bits) => {
+                let slots = 2 * usize::try_from(bits.count_ones()).unwrap_or(AUTHORITIES_MAX);
+                reconcile::worth(count.saturating_mul(1 + slots))
+            }
+        }
+    }
+}
+
 /// The walk that is under way, if one is.
 #[derive(Debug)]
 pub(super) struct Walking<S: Storage> {
     walk: Walk<S>,
     with: Option<PeerId>,
+    over: Over,
+    /// The hashes of this replica's authorities and the peer's at its beginning.
+    lists: ([u8; 8], [u8; 8]),
     salt: Salt,
     work: Work,
     /// The last step that was taken.
@@ -54,6 +99,8 @@ pub(super) struct Walking<S: Storage> {
     roots: (Root, Root),
     /// Whether a statement of the peer's was taken in.
     took: bool,
+    /// Whether the peer found anything to differ.
+    differed: bool,
     barren: u8,
     idle: u8,
     /// What salts are made from: a secret of this run, and how many were made.
@@ -66,6 +113,8 @@ impl<S: Storage> Walking<S> {
         Walking {
             walk: Walk::new(),
             with: None,
+            over: Over::Everything,
+            lists: ([0; 8], [0; 8]),
             salt: [0; 16],
             work: Work(0),
             step: 0,
@@ -73,6 +122,7 @@ impl<S: Storage> Walking<S> {
             end_ms: 0,
             roots: ([0; 16], [0; 16]),
             took: false,
+            differed: false,
             barren: 0,
             idle: 0,
             secret: [0; 32],
@@ -113,23 +163,43 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             && hello.authorities == self.ledger.authorities.set_hash()
     }
 
+    /// What walks with a peer that answers them are over; `None` where it does not, or there is
+    /// nothing that both can hold.
+    fn walks_over(&self, peer: &PeerId) -> Option<Over> {
+        let peer = self.peers.get(peer).filter(|peer| peer.reconciles)?;
+        let ours = self.ledger.authorities.set_hash();
+        if peer.authorities == ours {
+            return Some(Over::Everything);
+        }
+        let bits = peer.in_common.bits(ours, peer.authorities);
+        (bits != 0).then_some(Over::InCommon(bits))
+    }
+
     /// Begins a walk with `from`, whose root differs, unless one is under way or it is too soon.
     pub(super) fn begin_walk(&mut self, now: Now, from: &PeerId, their_root: Root) {
         let is_under_way = self.walking.with.is_some_and(|with| self.peers.is_connected(&with));
+        let Some(over) = self.walks_over(from) else { return };
         let Some(peer) = self.peers.get_mut(from) else { return };
-        if is_under_way || now.mono_ms < peer.next_walk_ms {
+        let lists = (self.ledger.authorities.set_hash(), peer.authorities);
+        // What walks between other lists came to says nothing about this one.
+        let is_too_soon = now.mono_ms < peer.next_walk_ms && peer.walked == lists;
+        if is_under_way || is_too_soon {
             return;
         }
+        peer.walked = lists;
         peer.next_walk_ms = now.mono_ms + self.interval_ms;
         let walking = &mut self.walking;
         walking.salt = walking.next_salt();
         walking.walk.begin();
         walking.with = Some(*from);
-        walking.work = Work(ROLLS_MAX * reconcile::worth(self.ledger.roll.count()));
+        walking.over = over;
+        walking.lists = lists;
+        walking.work = Work(ROLLS_MAX * over.worth(self.ledger.roll.count()));
         walking.next_ms = now.mono_ms;
         walking.end_ms = now.mono_ms + INTERVALS_MAX * self.interval_ms;
         walking.roots = (self.ledger.roll.root(), their_root);
-        (walking.took, walking.barren, walking.idle) = (false, 0, 0);
+        (walking.took, walking.differed) = (false, false);
+        (walking.barren, walking.idle) = (0, 0);
         self.ledger.counters.walks_begun += 1;
     }
 
@@ -158,12 +228,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.ledger.roll.refresh_root();
         let to = self.walking.with?;
         let peer = self.peers.get(&to)?;
-        if !peer.reconciles || self.ledger.is_partial() || now.mono_ms >= self.walking.end_ms {
+        let over = self.walking.over;
+        let is_other = self.walks_over(&to) != Some(over);
+        if is_other || self.ledger.is_partial() || now.mono_ms >= self.walking.end_ms {
             self.give_walk_up(now);
             return None;
         }
+        let list = in_common::list_for(peer.authorities, &self.ledger.authorities);
+        let start = HEADER_SIZE_MAX + list.len();
         let bound = peer.size_max().min(out.len());
-        let room = out.get_mut(HEADER_SIZE_MAX..bound)?;
+        let room = out.get_mut(start..bound)?;
+        let listed = over.listed(&self.ledger.authorities);
         let (salt, visible) = (self.walking.salt, self.may_show());
         // What an authority that recovers knows of others is not lost with it; what is its own would
         // come back as an echo, from who had nothing of it, and end the recovery.
@@ -171,7 +246,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let Walking { walk, work, .. } = &mut self.walking;
         let side = Side {
             roll: &self.ledger.roll,
-            authorities: &self.ledger.authorities,
+            authorities: &listed,
+            scope: over.scope(),
             salt: &salt,
             visible,
             withheld: withheld.as_ref(),
@@ -192,8 +268,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         };
         self.walking.step = self.walking.step.wrapping_add(1);
         let (step, credit) = (self.walking.step, self.walking.walk.credit());
-        let fields = WalkRequest { step, salt, credit, parts: &[] };
-        let len = message::encode_around(&Request::Walk(fields), size, out)?;
+        let fields = WalkRequest { step, salt, credit, authorities: &list, parts: &[] };
+        let len = message::encode_around(&Request::Walk(fields), start..start + size, out)?;
         let peer = self.peers.get_mut(&to)?;
         peer.asked_ms = Some(now.mono_ms);
         peer.is_walk_asked = true;
@@ -210,6 +286,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         response: &mut [u8],
     ) -> Result<usize, MessageError> {
         let parts = Parts::parse(walk.parts)?;
+        let theirs = in_common::read_list(walk.authorities)?;
         self.note_heard(now, from);
         self.refresh_in_touch(now);
         for statements in parts.statements() {
@@ -219,8 +296,23 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let hello = self.hello();
         let count = self.ledger.roll.count();
         let (serves, interval_ms) = (self.reconciles(), self.interval_ms);
+        let ours = &self.ledger.authorities;
+        let listed = theirs.as_ref().map(|theirs| in_common::in_common(ours, theirs));
+        let (scope, listed) = match &listed {
+            Some(listed) => (Scope::InCommon, listed),
+            None => (Scope::Everything, ours),
+        };
+        let is_nothing = listed.iter().next().is_none();
+        self.ledger.counters.nothing_in_common += u64::from(is_nothing);
         // Who is not known to agree on what there is to hold gets nothing.
-        let peer = self.peers.get_mut(from).filter(|peer| serves && peer.is_comparable);
+        let agrees = |peer: &&mut Peer| {
+            peer.holds_all
+                && match scope {
+                    Scope::Everything => peer.authorities == ours.set_hash(),
+                    Scope::InCommon => !is_nothing,
+                }
+        };
+        let peer = self.peers.get_mut(from).filter(|peer| serves && agrees(peer));
         let size_max = peer.as_ref().map_or(RESPONSE_SIZE_MAX, |peer| peer.size_max());
         let granted = peer.map_or(Work(0), |peer| peer.walks.left(now.mono_ms, interval_ms, count));
         let mut work = granted;
@@ -228,7 +320,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let room = response.get_mut(HEADER_SIZE_MAX..bound).ok_or(MessageError::Size)?;
         let side = Side {
             roll: &self.ledger.roll,
-            authorities: &self.ledger.authorities,
+            authorities: listed,
+            scope,
             salt: &walk.salt,
             visible: self.may_show(),
             withheld: None,
@@ -245,7 +338,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let shown = self.may_show();
         let fields = WalkResponse { step: walk.step, hello, shown, resume, parts: &[] };
         let head = Response::Walk(fields);
-        message::encode_around(&head, size, response).ok_or(MessageError::Size)
+        let body = HEADER_SIZE_MAX..HEADER_SIZE_MAX + size;
+        message::encode_around(&head, body, response).ok_or(MessageError::Size)
     }
 
     /// Takes in the answer to a step.
@@ -263,6 +357,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.note_heard(now, from);
         self.note_hello(from, &response.hello);
         self.refresh_in_touch(now);
+        let lists = (self.ledger.authorities.set_hash(), response.hello.authorities);
+        if lists != self.walking.lists {
+            // One of the two got another list meanwhile.
+            self.give_walk_up(now);
+            return Ok(());
+        }
         let (asked, sent) = (self.walking.walk.asked(), self.walking.walk.sent_in_step());
         let got_on = self.walking.walk.settle(response.resume).map_err(broken)?;
         let mut took = false;
@@ -279,14 +379,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.ledger.roll.refresh_root();
         let walking = &mut self.walking;
         walking.took |= took;
+        walking.differed |= !response.parts.is_empty();
         walking.barren = if took || sent { 0 } else { walking.barren + 1 };
         let is_idle = asked > 0 && !got_on && !took;
         walking.idle += u8::from(is_idle);
         walking.next_ms = now.mono_ms + if is_idle { self.interval_ms } else { 0 };
-        let salt = walking.salt;
+        let (salt, over) = (walking.salt, walking.over);
+        let listed = over.listed(&self.ledger.authorities);
         let side = Side {
             roll: &self.ledger.roll,
-            authorities: &self.ledger.authorities,
+            authorities: &listed,
+            scope: over.scope(),
             salt: &salt,
             visible: 0,
             withheld: None,
@@ -294,7 +397,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let is_worthwhile = walking.barren < BARREN_MAX && walking.idle < IDLE_MAX;
         let read = walking.walk.read(&side, &parts, &mut walking.work);
         let is_over = walking.walk.is_done();
-        if response.hello.root == self.ledger.roll.root() && self.is_comparable(&response.hello) {
+        let is_equal = response.hello.root == self.ledger.roll.root();
+        if is_equal && self.peers.get(from).is_some_and(|peer| peer.holds_all) {
             self.note_read(from, response.shown);
             self.note_equal(now, from, &response.hello);
         } else if is_over && read.is_ok() {
@@ -314,21 +418,37 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     }
 
     /// Ends a walk with nothing left to be done and roots that still differ: something changed
-    /// meanwhile, or the peer keeps something back, or one of the two is wrong about what it holds.
+    /// meanwhile, or the peer keeps something back, or one of the two is wrong about what it holds;
+    /// or they list other authorities, so that roots say nothing.
     fn end_walk(&mut self, now: Now, their_root: Root) {
         let Some(with) = self.walking.with.take() else { return };
         self.ledger.drop_void();
         let moved = self.walking.took || self.walking.walk.sent();
         let is_fruitless = !moved && self.walking.roots == (self.ledger.roll.root(), their_root);
         self.walking.walk.end();
-        self.look_again(now, &with);
+        self.pause(now, &with);
+        if self.walking.over == Over::Everything {
+            self.look_again(&with);
+            self.note_fruitless(&with, is_fruitless);
+        } else if moved || self.walking.differed {
+            self.look_again(&with);
+            self.ledger.counters.walks_fruitless += u64::from(is_fruitless);
+        } else if let Some(peer) = self.peers.get_mut(&with) {
+            // Nothing differs that both can hold. Others are looked at first.
+            peer.equal_ms = now.mono_ms;
+        }
+    }
+
+    /// Notes a walk over everything that found nothing to move although the roots differ. Two of
+    /// them in a row are an alarm.
+    fn note_fruitless(&mut self, with: &PeerId, is_fruitless: bool) {
         let shows_all = self.may_show() == self.ledger.roll.head();
         self.ledger.counters.walks_fruitless += u64::from(is_fruitless);
-        let Some(peer) = self.peers.get_mut(&with) else { return };
+        let Some(peer) = self.peers.get_mut(with) else { return };
         peer.fruitless = if is_fruitless { peer.fruitless.saturating_add(1) } else { 0 };
         if peer.fruitless >= FRUITLESS_ALARM && shows_all && !peer.is_alarmed {
             peer.is_alarmed = true;
-            self.notify(Event::RootsDiffer { peer: with });
+            self.notify(Event::RootsDiffer { peer: *with });
         }
     }
 
@@ -337,17 +457,23 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let Some(with) = self.walking.with.take() else { return };
         self.walking.walk.end();
         self.ledger.counters.walks_given_up += 1;
-        self.look_again(now, &with);
+        self.pause(now, &with);
+        self.look_again(&with);
     }
 
-    /// Lets another walk with `peer` follow in an interval, if the roots still differ; later each
-    /// time that nothing was learned.
-    fn look_again(&mut self, now: Now, peer: &PeerId) {
+    /// Lets another walk with `peer` follow in an interval at the earliest; later each time that
+    /// nothing was learned.
+    fn pause(&mut self, now: Now, peer: &PeerId) {
         let wait_ms = self.random.jittered(self.interval_ms);
         let took = self.walking.took;
         let Some(peer) = self.peers.get_mut(peer) else { return };
         peer.pauses = if took { 0 } else { (peer.pauses + 1).min(PAUSE_MAX) };
         peer.next_walk_ms = now.mono_ms + (wait_ms << peer.pauses);
+    }
+
+    /// Asks `peer` after the pause whether the roots still differ.
+    fn look_again(&mut self, peer: &PeerId) {
+        let Some(peer) = self.peers.get_mut(peer) else { return };
         peer.next_sync_ms = peer.next_sync_ms.min(peer.next_walk_ms);
     }
 

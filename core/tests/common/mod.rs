@@ -10,6 +10,7 @@ use rollbook_core::{
     AnnouncementFields, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
     MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signer, Standing, Verdict,
     journal::{self, Frame, JOURNAL_FORMAT, Next, Reader},
+    message::{self, Response, SyncResponse},
     storage::Storage,
 };
 
@@ -87,6 +88,7 @@ pub(crate) struct Cluster<S: Storage> {
     ms: u64,
     gossip: Vec<Vec<u8>>,
     loses_gossip: bool,
+    loses_changes: bool,
     exchanges: Vec<Vec<u8>>,
     largest: (usize, usize),
 }
@@ -117,6 +119,7 @@ impl<S: Storage> Cluster<S> {
             ms: 0,
             gossip: Vec::new(),
             loses_gossip: false,
+            loses_changes: false,
             exchanges: Vec::new(),
             largest: (0, 0),
         };
@@ -241,6 +244,10 @@ impl<S: Storage> Cluster<S> {
         self.settle();
     }
 
+    pub(crate) fn times_seen(&self, node: usize, event: Event) -> usize {
+        self.nodes[node].events.iter().filter(|seen| **seen == event).count()
+    }
+
     pub(crate) fn forget_events(&mut self) {
         self.nodes.iter_mut().for_each(|node| node.events.clear());
     }
@@ -257,6 +264,12 @@ impl<S: Storage> Cluster<S> {
     /// Lets no gossip arrive from now on.
     pub(crate) fn lose_gossip(&mut self) {
         self.loses_gossip = true;
+    }
+
+    /// Lets no statements arrive that are read by cursor, from now on or not: the readers take them
+    /// for read.
+    pub(crate) fn lose_changes(&mut self, lose: bool) {
+        self.loses_changes = lose;
     }
 
     /// All requests and responses so far.
@@ -328,6 +341,13 @@ impl<S: Storage> Cluster<S> {
         let place = &mut self.nodes[node];
         change(&mut place.config);
         place.journal = header(&place.config, &place.keys.peer_id());
+        self.restart(node);
+    }
+
+    /// Starts `node` anew with its disk, and with another list of authorities.
+    pub(crate) fn restart_with(&mut self, node: usize, authorities: &Authorities) {
+        self.stop(node);
+        self.nodes[node].config.authorities = authorities.clone();
         self.restart(node);
     }
 
@@ -562,9 +582,27 @@ impl<S: Storage> Cluster<S> {
             .expect("an honest request is answered");
         self.largest = (self.largest.0.max(request.len()), self.largest.1.max(size));
         self.exchanges.push(request.to_vec());
-        self.exchanges.push(response[..size].to_vec());
+        response.truncate(size);
+        if self.loses_changes {
+            response = without_changes(response);
+        }
+        self.exchanges.push(response.clone());
         self.tracker(from)
-            .handle_response(now, to, &response[..size])
+            .handle_response(now, to, &response)
             .expect("an honest answer is understood");
+    }
+}
+
+/// An answer without the statements that are read by cursor.
+fn without_changes(response: Vec<u8>) -> Vec<u8> {
+    match message::decode(&response, MAX_RESPONSE).expect("an answer is well formed") {
+        Response::Sync(answer) => {
+            let mut bytes = vec![0; MAX_RESPONSE];
+            let answer = Response::Sync(SyncResponse { statements: &[], ..answer });
+            let size = message::encode(&answer, &mut bytes).expect("it is smaller");
+            bytes.truncate(size);
+            bytes
+        }
+        Response::Walk(_) => response,
     }
 }

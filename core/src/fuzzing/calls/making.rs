@@ -5,7 +5,7 @@ use std::{vec, vec::Vec};
 
 use super::World;
 use crate::{
-    Imported, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, PeerId, Session, Version,
+    Authorities, Imported, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, PeerId, Session, Version,
     fuzzing::{
         bytes::Bytes,
         parts::some_parts,
@@ -151,11 +151,34 @@ impl<S: Storage> World<S> {
         [&[message::FORMAT][..], &statements].concat()
     }
 
-    fn hello(&self, bytes: &mut Bytes<'_>) -> Hello {
+    /// The authorities that a sender lists: their hash, and what goes along where they are others
+    /// than here.
+    fn list(&self, bytes: &mut Bytes<'_>) -> ([u8; 8], Vec<u8>) {
+        if !bytes.seldom() {
+            return (self.config.authorities.set_hash(), vec![]);
+        }
+        let mut peers: Vec<PeerId> =
+            (0..=bytes.below(4)).map(|_| actors()[bytes.below(ACTOR_COUNT)].peer_id).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        let hash = Authorities::new(&peers).map_or([0; 8], |listed| listed.set_hash());
+        let sized = peers.iter().map(|peer| {
+            let size = u8::try_from(peer.as_bytes().len()).expect("at most 42 bytes");
+            [&[size], peer.as_bytes()].concat()
+        });
+        let mut list = sized.collect::<Vec<_>>().concat();
+        if bytes.seldom() {
+            let place = usize::from(bytes.byte()) % list.len();
+            list[place] ^= bytes.byte();
+        }
+        (hash, list)
+    }
+
+    fn hello(&self, bytes: &mut Bytes<'_>, authorities: [u8; 8]) -> Hello {
         Hello {
             count: bytes.u32(),
             root: if bytes.flag() { self.tracker.root() } else { [bytes.byte(); 16] },
-            authorities: self.config.authorities.set_hash(),
+            authorities,
             flags: Flags(u16::from_le_bytes(bytes.array())),
             in_touch: bytes.byte(),
             size_max: if bytes.flag() { u32::MAX } else { bytes.u32() },
@@ -176,7 +199,8 @@ impl<S: Storage> World<S> {
     }
 
     pub(super) fn request_message(&mut self, bytes: &mut Bytes<'_>) -> Vec<u8> {
-        let hello = self.hello(bytes);
+        let (authorities, _) = self.list(bytes);
+        let hello = self.hello(bytes, authorities);
         let cursor = self.cursor(bytes);
         let renew = (!bytes.seldom()).then(|| Renew { session: session(bytes) });
         let batch = bytes.seldom().then(|| ObservationBatch {
@@ -200,11 +224,14 @@ impl<S: Storage> World<S> {
     pub(super) fn walk_request_message(&mut self, bytes: &mut Bytes<'_>) -> Vec<u8> {
         let (salt, credit) = ([bytes.byte() & 1; 16], u16::from_be_bytes(bytes.array()) >> 4);
         let (step, parts) = (bytes.byte() & 7, self.parts(bytes));
-        encode(&Request::Walk(WalkRequest { step, salt, credit, parts: &parts }), MAX_REQUEST)
+        let (_, list) = self.list(bytes);
+        let fields = WalkRequest { step, salt, credit, authorities: &list, parts: &parts };
+        encode(&Request::Walk(fields), MAX_REQUEST)
     }
 
     pub(super) fn walk_response_message(&mut self, bytes: &mut Bytes<'_>) -> Vec<u8> {
-        let hello = self.hello(bytes);
+        let (authorities, _) = self.list(bytes);
+        let hello = self.hello(bytes, authorities);
         let shown = if bytes.flag() { u64::from(bytes.byte()) } else { bytes.u64() };
         let resume = bytes.seldom().then(|| (u16::from(bytes.byte() % 4), bytes.byte() % 17));
         let (step, parts) = (bytes.byte() & 7, self.parts(bytes));
@@ -213,7 +240,8 @@ impl<S: Storage> World<S> {
     }
 
     pub(super) fn response_message(&mut self, bytes: &mut Bytes<'_>) -> Vec<u8> {
-        let hello = self.hello(bytes);
+        let (authorities, list) = self.list(bytes);
+        let hello = self.hello(bytes, authorities);
         let cursor = self.cursor(bytes);
         let lease = LeaseAnswer(bytes.byte() % 7);
         let acknowledged = match bytes.below(3) {
@@ -228,6 +256,7 @@ impl<S: Storage> World<S> {
             lease,
             acknowledged,
             observed: bytes.u32(),
+            authorities: &list,
             statements: &statements,
         };
         encode(&Response::Sync(fields), MAX_RESPONSE)
