@@ -122,9 +122,13 @@ pub(crate) fn responses() -> Vec<ResponseVector> {
         lease: LeaseAnswer::NONE.0,
         acknowledged: version(101),
         observed: 0,
+        authorities: vec![],
         statements: vec![],
         bytes: Hex::default(),
     };
+    let mut listed =
+        [Who::FirstAuthority, Who::SecondAuthority].map(|who| Hex::of(who.peer_id().as_bytes()));
+    listed.sort_unstable_by_key(|peer_id| peer_id.0.clone());
     let answers = [
         ("lease granted", LeaseAnswer::GRANTED),
         ("lease pending", LeaseAnswer::PENDING),
@@ -152,6 +156,11 @@ pub(crate) fn responses() -> Vec<ResponseVector> {
             ..plain("a page that is not the last")
         },
         ResponseVector { observed: 3, ..plain("observations acknowledged") },
+        ResponseVector {
+            authorities: listed.to_vec(),
+            statements: statements.map(statement).to_vec(),
+            ..plain("to who has other authorities")
+        },
     ];
     responses.extend(answers.map(|(name, lease)| ResponseVector { lease: lease.0, ..plain(name) }));
     for response in &mut responses {

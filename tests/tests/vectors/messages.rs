@@ -53,6 +53,8 @@ pub(crate) struct ResponseVector {
     pub(crate) lease: u8,
     pub(crate) acknowledged: VersionVector,
     pub(crate) observed: u32,
+    /// Peer ids, sorted.
+    pub(crate) authorities: Vec<Hex>,
     pub(crate) statements: Vec<Hex>,
     pub(crate) bytes: Hex,
 }
@@ -229,12 +231,14 @@ impl RequestVector {
 impl ResponseVector {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let statements = concatenated(&self.statements);
+        let authorities = listed(&self.authorities);
         let response = Response::Sync(SyncResponse {
             hello: self.hello.to_core(),
             cursor: self.cursor.to_core(),
             lease: LeaseAnswer(self.lease),
             acknowledged: self.acknowledged.into(),
             observed: self.observed,
+            authorities: &authorities,
             statements: &statements,
         });
         let mut out = [0; MAX_RESPONSE];
@@ -252,10 +256,31 @@ impl ResponseVector {
             lease: response.lease.0,
             acknowledged: response.acknowledged.into(),
             observed: response.observed,
+            authorities: unlisted(response.authorities),
             statements: split(response.statements),
             bytes: Hex::of(bytes),
         }
     }
+}
+
+/// A list of authorities as it travels.
+pub(crate) fn listed(authorities: &[Hex]) -> Vec<u8> {
+    let sized = authorities.iter().map(|peer_id| {
+        let size = u8::try_from(peer_id.0.len()).expect("at most 42 bytes");
+        [&[size][..], &peer_id.0].concat()
+    });
+    sized.collect::<Vec<_>>().concat()
+}
+
+/// The peer ids of a list that travelled.
+pub(crate) fn unlisted(mut bytes: &[u8]) -> Vec<Hex> {
+    let mut listed = Vec::new();
+    while let Some((size, rest)) = bytes.split_first() {
+        let (peer_id, rest) = rest.split_at((*size).into());
+        listed.push(Hex::of(peer_id));
+        bytes = rest;
+    }
+    listed
 }
 
 /// How a message is refused.
