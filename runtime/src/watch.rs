@@ -50,6 +50,8 @@ pub enum EventKind {
     Recovering,
     /// This authority has back what it had signed, and signs again.
     Recovered,
+    /// Another node of the network lists none of the authorities that this one does.
+    NothingInCommon,
 }
 
 impl EventKind {
@@ -73,6 +75,7 @@ impl EventKind {
             EventKind::HomeChanged => "homeChanged",
             EventKind::Recovering => "recovering",
             EventKind::Recovered => "recovered",
+            EventKind::NothingInCommon => "nothingInCommon",
         }
     }
 }

@@ -114,6 +114,7 @@ fn told(event: &Event, tracker: &HeapTracker) -> Option<(EventKind, Option<PeerI
         Event::HomeChanged { home } => (EventKind::HomeChanged, *home),
         Event::Recovering => (EventKind::Recovering, Some(*tracker.peer_id())),
         Event::Recovered => (EventKind::Recovered, Some(*tracker.peer_id())),
+        Event::NothingInCommon { peer } => (EventKind::NothingInCommon, Some(*peer)),
         _ => return None,
     })
 }
@@ -130,6 +131,12 @@ fn log(event: &NewEvent) {
         }
         // As loud as its beginning.
         EventKind::Recovered => warn!(peer, "this authority has recovered and signs again"),
+        EventKind::NothingInCommon => {
+            warn!(
+                peer,
+                "a node lists none of this node's authorities: one of the two lists is wrong"
+            );
+        }
         EventKind::Equivocation => warn!(peer, "a node contradicts itself"),
         EventKind::AuthorityLost | EventKind::HomeChanged | EventKind::AuthorityInTouch => {
             info!(peer, kind, "event");
