@@ -100,11 +100,10 @@ impl Peer {
         self.reconciles = self.holds_all && hello.flags.contains(Flags::RECONCILES);
     }
 
-    /// Brings what is known of it in line with another list of authorities: whether walks with it can
-    /// make the rolls equal it has to say again.
+    /// Brings what is known of it in line with another list of authorities here.
     pub(crate) fn follow_authorities(&mut self, authorities: &Authorities) {
         self.is_authority = authorities.acts(&self.peer_id);
-        (self.is_comparable, self.reconciles) = (false, false);
+        self.is_told_apart = false;
         (self.mismatches, self.pauses, self.fruitless) = (0, 0, 0);
     }
 
