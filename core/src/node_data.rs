@@ -156,8 +156,7 @@ impl<B: Buffer> NodeData<B> {
     pub(crate) fn retain(&mut self, keeps: impl Fn(&Signed<'_, Any>) -> bool) -> bool {
         let mut dropped = false;
         loop {
-            let unwanted =
-                |record: &Record<'_>| !keeps(&record.statement(&self.subject));
+            let unwanted = |record: &Record<'_>| !keeps(&record.statement(&self.subject));
             let found = self.records().find(|(_, record)| unwanted(record)).map(|(place, _)| place);
             let Some(place) = found else { return dropped };
             let removed = self.bytes.splice(place.start, place.len(), &[]);

@@ -181,11 +181,8 @@ fn void_presence_is_refused_whoever_brings_it() {
     let horizon = horizon_of(&years, FIRST).expect("it was just there");
     let before = Version { epoch: horizon.epoch, seq: horizon.seq - 1 };
     let (_, long_gone) = keys(77);
-    let said = Presence {
-        session: Session([7; 4]),
-        state: PresenceState::LEFT,
-        ..Presence::default()
-    };
+    let said =
+        Presence { session: Session([7; 4]), state: PresenceState::LEFT, ..Presence::default() };
     let offer = |years: &mut Years, version: Version| {
         let network = "test".parse().expect("valid");
         let signed = Signed::sign(&network, &keys(1).0, &long_gone, version, &said);

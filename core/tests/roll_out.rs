@@ -166,8 +166,8 @@ fn lists_that_cannot_be_used_change_nothing<S: Storage>() {
     let refused = cluster.tracker(FIRST).set_authorities(now, without, Admission::Open);
     assert_eq!(refused, Err(RollOutError::NoLongerAuthority));
     let weak = PeerId::from_bytes(&[
-        0, 36, 8, 1, 18, 32, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0,
+        0, 36, 8, 1, 18, 32, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0,
     ]);
     let with_weak = list(&[cluster.peer(FIRST), weak.expect("of its form")]);
     let refused = cluster.tracker(FIRST).set_authorities(now, with_weak, Admission::Open);

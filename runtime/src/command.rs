@@ -1,5 +1,6 @@
 //! What handles ask of the driver.
 
+use libp2p::Multiaddr;
 use rollbook_core::{Counter, Grant, PeerId};
 use tokio::sync::oneshot;
 
@@ -17,6 +18,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, CommandError>>;
 pub(crate) enum Command {
     Announce { change: AnnouncementChange, reply: Reply<()> },
     Operate { peer: PeerId, operation: Operation, reply: Reply<()> },
+    SetAuthorities { acting: Vec<Multiaddr>, retired: Vec<PeerId>, reply: Reply<()> },
     SetAllowed { peers: Vec<PeerId>, reply: Reply<()> },
     Observe { peer: PeerId, counter: Counter, count: u32, reply: Reply<()> },
     Import { records: Vec<ImportRecord>, options: ImportOptions, reply: Reply<ImportReport> },

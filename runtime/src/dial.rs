@@ -100,6 +100,17 @@ impl Dialler {
         }
     }
 
+    /// Others are authorities now: `listed`. What is known of how they are reached stays.
+    pub(crate) fn set_authorities(&mut self, listed: &[PeerId]) {
+        self.is_authority = listed.contains(&self.own);
+        let mut known = std::mem::take(&mut self.authorities);
+        for peer in listed.iter().filter(|peer| **peer != self.own) {
+            let contact = known.remove(peer).or_else(|| self.peers.remove(peer));
+            self.authorities.insert(*peer, contact.unwrap_or(Contact::NEW));
+        }
+        self.peers.extend(known);
+    }
+
     /// The peer is being dialled.
     pub(crate) fn dialling(&mut self, peer: &PeerId) {
         self.contact(peer).link = Link::Dialling;
@@ -212,6 +223,20 @@ mod tests {
 
     fn dialler(authorities: &[PeerId]) -> Dialler {
         Dialler::new(peer(0), authorities, 30_000, Random::seeded(1))
+    }
+
+    #[test]
+    fn another_list_of_authorities_takes_over_what_is_known_of_them() {
+        let [first, second, third] = [1, 2, 3].map(peer);
+        let mut dialler = dialler(&[first, second]);
+        dialler.connected(&first, 0);
+        dialler.connected(&third, 0);
+        dialler.set_authorities(&[second, third]);
+        assert_eq!(dialler.authorities_due(0), [second], "the third is connected already");
+        assert!(!dialler.lacks_authority());
+        dialler.disconnected(&first, GOOD_AFTER_MS);
+        assert_eq!(dialler.next_authority_ms(), Some(0), "the first is one of many now");
+        assert!(dialler.may_dial_peer(&first, u64::MAX));
     }
 
     #[test]

@@ -118,6 +118,21 @@ impl NodeHandle {
         self.command(|reply| Command::SetAllowed { peers, reply }).await?
     }
 
+    /// Replaces the list of authorities, in which this node may become one or retire: `acting` as in
+    /// [`NodeBuilder::authorities`], `retired` as in [`NodeBuilder::retired`], which give it again
+    /// at the next start. Nodes need not have the same list at the same time. What authorities said
+    /// who are not on it any more counts no longer.
+    ///
+    /// [`NodeBuilder::authorities`]: crate::NodeBuilder::authorities
+    /// [`NodeBuilder::retired`]: crate::NodeBuilder::retired
+    pub async fn set_authorities(
+        &self,
+        acting: Vec<Multiaddr>,
+        retired: Vec<PeerId>,
+    ) -> Result<(), CommandError> {
+        self.command(|reply| Command::SetAuthorities { acting, retired, reply }).await?
+    }
+
     /// Bans a node; on an authority only. Returns once the decision is on disk.
     pub async fn ban(&self, peer: &PeerId) -> Result<(), CommandError> {
         self.operate(*peer, Operation::Ban).await

@@ -71,6 +71,7 @@ pub struct NodeBuilder {
     pub(crate) reach: Option<Reach>,
     pub(crate) mdns: bool,
     pub(crate) authorities: Vec<Multiaddr>,
+    pub(crate) retired: Vec<PeerId>,
     pub(crate) capabilities: Vec<String>,
     pub(crate) agent: String,
     pub(crate) sync_interval: Duration,
@@ -83,6 +84,16 @@ pub struct NodeBuilder {
     pub(crate) fresh: bool,
 }
 
+impl From<Admission> for rollbook_core::Admission {
+    fn from(admission: Admission) -> rollbook_core::Admission {
+        match admission {
+            Admission::Open => rollbook_core::Admission::Open,
+            Admission::AllowList => rollbook_core::Admission::AllowList,
+            Admission::Manual => rollbook_core::Admission::Manual,
+        }
+    }
+}
+
 impl Default for NodeBuilder {
     fn default() -> NodeBuilder {
         NodeBuilder {
@@ -93,6 +104,7 @@ impl Default for NodeBuilder {
             reach: None,
             mdns: false,
             authorities: Vec::new(),
+            retired: Vec::new(),
             capabilities: Vec::new(),
             agent: concat!("rollbook/", env!("CARGO_PKG_VERSION")).to_owned(),
             sync_interval: Duration::from_secs(10),
@@ -162,6 +174,14 @@ impl NodeBuilder {
     /// Several addresses of one authority are allowed. Default: this node itself.
     pub fn authorities(mut self, addresses: Vec<Multiaddr>) -> NodeBuilder {
         self.authorities = addresses;
+        self
+    }
+
+    /// Authorities that retired: they are nobody's home and sign nothing new, and what they signed
+    /// still counts. Default: none. See [`NodeHandle::set_authorities`] for another list while the
+    /// node runs.
+    pub fn retired(mut self, peers: Vec<PeerId>) -> NodeBuilder {
+        self.retired = peers;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use libp2p::Multiaddr;
 use rollbook_core::{
-    PeerId, PublicKey,
+    Authorities, AuthoritiesError, PeerId, PublicKey,
     limits::{
         ADDRESS_SIZE_MAX, ADDRESSES_MAX, AGENT_SIZE_MAX, AUTHORITIES_MAX, CAPABILITIES_MAX,
         CAPABILITY_SIZE_MAX,
@@ -36,6 +36,20 @@ pub(crate) fn group_by_peer(
         return Err(StartError::Config(error));
     }
     Ok(grouped)
+}
+
+/// The list of authorities of the node `own`: those that act, itself where none is given, and those
+/// that retired.
+pub(crate) fn authorities(
+    own: &PeerId,
+    acting: &[(PeerId, Vec<Multiaddr>)],
+    retired: &[PeerId],
+) -> Result<Authorities, AuthoritiesError> {
+    let acting: Vec<PeerId> = match acting {
+        [] => vec![*own],
+        acting => acting.iter().map(|(peer, _)| *peer).collect(),
+    };
+    Authorities::with_retired(&acting, retired)
 }
 
 pub(crate) fn check_external(addresses: &[Multiaddr]) -> Result<(), StartError> {

@@ -27,6 +27,8 @@ use crate::{
 };
 
 /// What an operator can do about an authority that recovers.
+const ISOLATED: &str = "many members went silent at once, so this authority takes itself to be cut off \
+                        and calls nobody left: look at its network";
 const RECOVERING: &str = "this authority lost its journal, or a part of it, and signs nothing until \
     another node with the whole roll gave back what it had signed: let it reach the others, or \
     start it with --fresh if there are none and nothing that it signed is left";
@@ -174,12 +176,14 @@ impl Shared {
             home: status.home,
             degraded: status.degraded,
             recovering: status.recovering,
+            isolated: status.isolated,
             authorities: tracker
                 .authorities()
                 .iter()
                 .map(|(hint, peer)| AuthorityStatus {
                     peer_id: *peer,
                     in_touch: in_touch.contains(hint),
+                    retired: !tracker.authorities().acts(peer),
                 })
                 .collect(),
             nodes: NodeCounts::from(&status),
@@ -200,6 +204,7 @@ impl Shared {
                 .iter()
                 .cloned()
                 .chain(status.recovering.then(|| RECOVERING.to_owned()))
+                .chain(status.isolated.then(|| ISOLATED.to_owned()))
                 .chain(self.fault_warning())
                 .collect(),
         }

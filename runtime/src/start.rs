@@ -52,12 +52,12 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
     check_built_in(builder.mdns)?;
     let interval_ms = u64::try_from(builder.sync_interval.as_millis()).unwrap_or(u64::MAX);
     let config = builder.clone();
-    let listed: Vec<PeerId> = authorities.iter().map(|(peer, _)| *peer).collect();
-    let opened = tokio::task::spawn_blocking(move || open_store(&config, &listed, interval_ms));
+    let acting = authorities.clone();
+    let opened = tokio::task::spawn_blocking(move || open_store(&config, &acting, interval_ms));
     let mut store = opened.await.map_err(|error| StartError::Config(error.to_string()))??;
     check_own_addresses(&builder.external_addresses, &store.identity.peer_id())?;
 
-    let listed: Vec<PeerId> = store.tracker.authorities().iter().map(|(_, peer)| *peer).collect();
+    let listed: Vec<PeerId> = store.tracker.authorities().acting().map(|(_, peer)| *peer).collect();
     let network_config = network_config(&builder, &listed)?;
     let mut network = Network::new(&store.identity.network_key(), &network_config)?;
     network.listen(&builder.listen).await?;
@@ -115,6 +115,7 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
         commands,
         announcer,
         connector,
+        admission: builder.admission.into(),
         resolved,
         lock: store.lock,
     });

@@ -36,6 +36,9 @@ pub struct AuthorityStatus {
     pub peer_id: PeerId,
     /// Whether this node, or its home, heard it within the last lease window.
     pub in_touch: bool,
+    /// Whether it retired: it is nobody's home and signs nothing new.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 /// How many nodes of each sort the roll has.
@@ -91,6 +94,10 @@ pub struct Status {
     /// True while an authority that lost its journal, or a part of it, signs nothing and takes no
     /// command: until another replica gave back what it said.
     pub recovering: bool,
+    /// True while an authority takes itself to be cut off, since many of its members went silent at
+    /// once: it calls nobody left, and others do not take it to be in touch.
+    #[serde(default)]
+    pub isolated: bool,
     /// The configured authorities.
     pub authorities: Vec<AuthorityStatus>,
     /// The size of the roll.

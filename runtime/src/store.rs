@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rollbook_core::{Authorities, Config, HeapTracker, PeerId, RecoverError};
+use libp2p::Multiaddr;
+use rollbook_core::{Config, HeapTracker, PeerId, RecoverError};
 use tracing::{info, warn};
 
 use crate::{
@@ -15,8 +16,8 @@ use crate::{
     identity::Identity,
     journal_file::{JournalFile, OpenError, Recovered},
     lock::DirLock,
-    node::{Admission, NodeBuilder},
-    random,
+    node::NodeBuilder,
+    random, settings,
 };
 
 /// Everything in the data directory, open.
@@ -33,7 +34,7 @@ pub(crate) struct Store {
 /// Opens the data directory: lock, key, journal, event log, hints.
 pub(crate) fn open_store(
     builder: &NodeBuilder,
-    authorities: &[PeerId],
+    acting: &[(PeerId, Vec<Multiaddr>)],
     interval_ms: u64,
 ) -> Result<Store, StartError> {
     let network = builder.network.parse().map_err(|error: rollbook_core::NetworkError| {
@@ -46,18 +47,12 @@ pub(crate) fn open_store(
         return Err(StartError::DirInUse { path: dir.clone(), process: DirLock::holder(dir) });
     };
     let identity = Identity::open_or_create_locked(dir, builder.key_type)?;
-    let own = [identity.peer_id()];
-    let authorities = if authorities.is_empty() { &own } else { authorities };
-    let authorities =
-        Authorities::new(authorities).map_err(|error| StartError::Config(error.to_string()))?;
+    let authorities = settings::authorities(&identity.peer_id(), acting, &builder.retired)
+        .map_err(|error| StartError::Config(error.to_string()))?;
     let config = Config {
         interval_ms,
         capacity: builder.capacity,
-        admission: match builder.admission {
-            Admission::Open => rollbook_core::Admission::Open,
-            Admission::AllowList => rollbook_core::Admission::AllowList,
-            Admission::Manual => rollbook_core::Admission::Manual,
-        },
+        admission: builder.admission.into(),
         message_size_max: MESSAGE_SIZE_MAX,
         ..Config::new(network, authorities)
     };

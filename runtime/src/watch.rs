@@ -34,6 +34,9 @@ pub enum EventKind {
     Removed,
     /// A node was banned.
     Banned,
+    /// A node is not in the roll any more: it was gone for long, or whoever vouched for it is not an
+    /// authority any more.
+    Forgotten,
     /// A node's grants changed.
     GrantsChanged,
     /// A writer contradicted itself about a node.
@@ -44,12 +47,20 @@ pub enum EventKind {
     AuthorityInTouch,
     /// An authority was not heard for a lease window.
     AuthorityLost,
+    /// The list of authorities was replaced.
+    AuthoritiesChanged,
     /// This node's home is another one, or none.
     HomeChanged,
     /// This authority lost its journal, or a part of it, and signs nothing for now.
     Recovering,
     /// This authority has back what it had signed, and signs again.
     Recovered,
+    /// This node has no room for every node, or cannot check what one says: it does not hold all.
+    BecamePartial,
+    /// This node holds every node again.
+    BecameWhole,
+    /// This node and another one hold different rolls, and find nothing to tell each other.
+    RootsDiffer,
     /// Another node of the network lists none of the authorities that this one does.
     NothingInCommon,
 }
@@ -67,14 +78,19 @@ impl EventKind {
             EventKind::Admitted => "admitted",
             EventKind::Removed => "removed",
             EventKind::Banned => "banned",
+            EventKind::Forgotten => "forgotten",
             EventKind::GrantsChanged => "grantsChanged",
             EventKind::Equivocation => "equivocation",
             EventKind::DuplicateIdentity => "duplicateIdentity",
             EventKind::AuthorityInTouch => "authorityInTouch",
             EventKind::AuthorityLost => "authorityLost",
+            EventKind::AuthoritiesChanged => "authoritiesChanged",
             EventKind::HomeChanged => "homeChanged",
             EventKind::Recovering => "recovering",
             EventKind::Recovered => "recovered",
+            EventKind::BecamePartial => "becamePartial",
+            EventKind::BecameWhole => "becameWhole",
+            EventKind::RootsDiffer => "rootsDiffer",
             EventKind::NothingInCommon => "nothingInCommon",
         }
     }

@@ -212,9 +212,11 @@ fn gone<S: Storage, K: Signer + Verifier>(
     ledger: &Ledger<S, K>,
 ) -> impl Iterator<Item = (&PeerId, u64)> {
     let own = ledger.own_hint();
-    ledger.roll.iter().filter(move |node| node.presence(own).is_some()).filter_map(|node| {
-        Some((node.subject(), node.gone_since(&ledger.authorities)?))
-    })
+    ledger
+        .roll
+        .iter()
+        .filter(move |node| node.presence(own).is_some())
+        .filter_map(|node| Some((node.subject(), node.gone_since(&ledger.authorities)?)))
 }
 
 /// Those of whom this authority last said something in a version up to `floor`, and who stay.

@@ -171,8 +171,8 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 break;
             };
             let statement = held.statement;
-            let is_quiet = statement.kind() == Kind::Presence
-                && self.ledger.is_quiet(statement.version());
+            let is_quiet =
+                statement.kind() == Kind::Presence && self.ledger.is_quiet(statement.version());
             if is_quiet || !self.ledger.is_own(&statement) {
                 continue;
             }

@@ -233,9 +233,10 @@ impl<S: Storage> Cluster<S> {
 
     /// Gives `node` another list of authorities while it runs, and when it starts again.
     pub(crate) fn set_authorities(&mut self, node: usize, acting: &[usize], retired: &[usize]) {
-        let ids = |nodes: &[usize]| -> Vec<PeerId> { nodes.iter().map(|node| self.peer(*node)).collect() };
-        let authorities =
-            Authorities::with_retired(&ids(acting), &ids(retired)).expect("distinct");
+        let ids = |nodes: &[usize]| -> Vec<PeerId> {
+            nodes.iter().map(|node| self.peer(*node)).collect()
+        };
+        let authorities = Authorities::with_retired(&ids(acting), &ids(retired)).expect("distinct");
         let (now, admission) = (self.now(), self.nodes[node].config.admission);
         self.nodes[node].config.authorities = authorities.clone();
         if let Some(tracker) = &mut self.nodes[node].tracker {

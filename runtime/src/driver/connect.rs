@@ -103,6 +103,17 @@ impl Connector {
         }
     }
 
+    /// Another list of authorities counts: all that act, and by which addresses.
+    pub(super) fn set_authorities(
+        &mut self,
+        listed: &[PeerId],
+        addresses: Vec<(PeerId, Vec<Multiaddr>)>,
+    ) {
+        self.dialler.set_authorities(listed);
+        self.authorities = addresses.into_iter().collect();
+        self.searching = true;
+    }
+
     pub(super) fn connected(&mut self, peer: &PeerId, now_ms: u64) {
         self.dialler.connected(peer, now_ms);
     }

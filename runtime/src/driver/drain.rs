@@ -106,14 +106,19 @@ fn told(event: &Event, tracker: &HeapTracker) -> Option<(EventKind, Option<PeerI
         Event::Admitted { peer } => (EventKind::Admitted, Some(*peer)),
         Event::Removed { peer } => (EventKind::Removed, Some(*peer)),
         Event::Banned { peer } => (EventKind::Banned, Some(*peer)),
+        Event::Forgotten { peer } => (EventKind::Forgotten, Some(*peer)),
         Event::GrantsChanged { peer } => (EventKind::GrantsChanged, Some(*peer)),
         Event::Equivocation { writer, .. } => (EventKind::Equivocation, Some(*writer)),
         Event::DuplicateIdentity => (EventKind::DuplicateIdentity, Some(*tracker.peer_id())),
         Event::AuthorityInTouch { peer } => (EventKind::AuthorityInTouch, Some(*peer)),
         Event::AuthorityLost { peer } => (EventKind::AuthorityLost, Some(*peer)),
+        Event::AuthoritiesChanged => (EventKind::AuthoritiesChanged, None),
         Event::HomeChanged { home } => (EventKind::HomeChanged, *home),
         Event::Recovering => (EventKind::Recovering, Some(*tracker.peer_id())),
         Event::Recovered => (EventKind::Recovered, Some(*tracker.peer_id())),
+        Event::BecamePartial => (EventKind::BecamePartial, Some(*tracker.peer_id())),
+        Event::BecameWhole => (EventKind::BecameWhole, Some(*tracker.peer_id())),
+        Event::RootsDiffer { peer } => (EventKind::RootsDiffer, Some(*peer)),
         Event::NothingInCommon { peer } => (EventKind::NothingInCommon, Some(*peer)),
         _ => return None,
     })
@@ -136,6 +141,11 @@ fn log(event: &NewEvent) {
                 peer,
                 "a node lists none of this node's authorities: one of the two lists is wrong"
             );
+        }
+        EventKind::AuthoritiesChanged => warn!("another list of authorities is in use"),
+        EventKind::BecamePartial => warn!(peer, "this node does not hold every node any more"),
+        EventKind::RootsDiffer => {
+            warn!(peer, "this node and another hold different rolls and find no difference");
         }
         EventKind::Equivocation => warn!(peer, "a node contradicts itself"),
         EventKind::AuthorityLost | EventKind::HomeChanged | EventKind::AuthorityInTouch => {

@@ -61,6 +61,7 @@ pub(crate) struct DriverParts {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) announcer: Announcer,
     pub(crate) connector: Connector,
+    pub(crate) admission: rollbook_core::Admission,
     pub(crate) resolved: mpsc::Receiver<Resolved>,
     pub(crate) lock: DirLock,
 }
@@ -74,6 +75,8 @@ pub(crate) struct Driver {
     commands: mpsc::Receiver<Command>,
     announcer: Announcer,
     connector: Connector,
+    /// Whom this node lets in, where it is or becomes an authority.
+    admission: rollbook_core::Admission,
     resolved: mpsc::Receiver<Resolved>,
     /// Released with the driver, when no file is written any more.
     _lock: DirLock,
@@ -102,6 +105,7 @@ impl Driver {
             commands: parts.commands,
             announcer: parts.announcer,
             connector: parts.connector,
+            admission: parts.admission,
             resolved: parts.resolved,
             _lock: parts.lock,
             waiting: VecDeque::new(),

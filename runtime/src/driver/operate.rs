@@ -2,6 +2,7 @@
 
 use std::vec;
 
+use libp2p::Multiaddr;
 use rollbook_core::{ImportOutcome, ObserveError, PeerId, Receipt};
 use tokio::sync::oneshot;
 
@@ -10,6 +11,7 @@ use crate::{
     command::{Command, Operation, Reply},
     error::CommandError,
     import::{ImportOptions, ImportRecord, ImportReport, InvalidRecord, Prepared},
+    settings,
 };
 
 /// Records that are imported between two looks at the network: each costs a signature or more.
@@ -57,6 +59,10 @@ impl Driver {
             _ if self.leaving.is_some() => {}
             Command::Announce { change, reply } => self.change_announcement(change, reply),
             Command::Operate { peer, operation, reply } => self.operate(&peer, operation, reply),
+            Command::SetAuthorities { acting, retired, reply } => {
+                // Whoever no longer waits for an answer does not need it.
+                let _ = reply.send(self.set_authorities(&acting, &retired));
+            }
             Command::SetAllowed { peers, reply } => {
                 let set = self.shared.tracker_mut().set_allowed(&peers);
                 // Whoever no longer waits for an answer does not need it.
@@ -75,6 +81,24 @@ impl Driver {
                 self.begin_import(records, options, reply);
             }
         }
+    }
+
+    fn set_authorities(
+        &mut self,
+        acting: &[Multiaddr],
+        retired: &[PeerId],
+    ) -> Result<(), CommandError> {
+        let refused = |error: &dyn std::fmt::Display| CommandError::Refused(error.to_string());
+        let acting = settings::group_by_peer(acting).map_err(|error| refused(&error))?;
+        let list = settings::authorities(&self.shared.peer_id, &acting, retired)
+            .map_err(|error| refused(&error))?;
+        let listed: Vec<PeerId> = list.acting().map(|(_, peer)| *peer).collect();
+        let now = self.shared.clock.now();
+        let taken = self.shared.tracker_mut().set_authorities(now, list, self.admission);
+        taken.map_err(|error| refused(&error))?;
+        self.network.set_authorities(&listed);
+        self.connector.set_authorities(&listed, acting);
+        Ok(())
     }
 
     fn operate(&mut self, peer: &PeerId, operation: Operation, reply: Reply<()>) {

@@ -9,7 +9,7 @@ use libp2p::{mdns, swarm::behaviour::toggle::Toggle};
 use rollbook_core::limits::GOSSIP_SIZE_MAX;
 
 use super::{NetworkConfig, transport_error};
-use crate::{addresses::network_peer_id, codec::SyncCodec, error::StartError};
+use crate::{codec::SyncCodec, error::StartError};
 
 /// A message's envelope around its data: author, number, topic, signature, key.
 const GOSSIP_ENVELOPE_SIZE_MAX: usize = 1024;
@@ -38,16 +38,13 @@ pub(super) fn behaviour(
     topic: &gossipsub::IdentTopic,
     version: &str,
 ) -> Result<Behaviour, StartError> {
-    let mut limits = connection_limits::Behaviour::new(
+    let limits = connection_limits::Behaviour::new(
         connection_limits::ConnectionLimits::default()
             .with_max_pending_incoming(Some(PENDING_INCOMING_MAX))
             .with_max_pending_outgoing(Some(PENDING_OUTGOING_MAX))
             .with_max_established(Some(config.max_connections))
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX)),
     );
-    for authority in &config.authorities {
-        limits.bypass_peer_id(&network_peer_id(authority));
-    }
     let sync_protocol = sync_protocol(version);
     Ok(Behaviour {
         limits,

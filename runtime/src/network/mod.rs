@@ -101,6 +101,8 @@ pub(crate) struct Network {
     swarm: Swarm<Behaviour>,
     topic: gossipsub::IdentTopic,
     version: String,
+    /// Who may connect even when all places are taken.
+    authorities: Vec<PeerId>,
     listening: BTreeSet<Multiaddr>,
     /// What the peer at each connection called its software and its run.
     runs: HashMap<ConnectionId, (libp2p::PeerId, String)>,
@@ -133,14 +135,28 @@ impl Network {
             .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(config.idle_timeout))
             .build();
         let early = VecDeque::new();
-        Ok(Network {
+        let mut network = Network {
             swarm,
             topic,
             version,
+            authorities: Vec::new(),
             listening: BTreeSet::new(),
             runs: HashMap::new(),
             early,
-        })
+        };
+        network.set_authorities(&config.authorities);
+        Ok(network)
+    }
+
+    /// These may connect even when all places are taken, and none else.
+    pub(crate) fn set_authorities(&mut self, listed: &[PeerId]) {
+        let limits = &mut self.swarm.behaviour_mut().limits;
+        for peer in std::mem::replace(&mut self.authorities, listed.to_vec()) {
+            limits.remove_peer_id(&network_peer_id(&peer));
+        }
+        for peer in listed {
+            limits.bypass_peer_id(&network_peer_id(peer));
+        }
     }
 
     /// Listens on all `addresses`, and waits until the system has said where that is.
