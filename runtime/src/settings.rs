@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn mdns_is_refused_by_a_build_without_it() {
+        assert!(check_built_in(false).is_ok());
+        match check_built_in(true) {
+            Ok(()) => assert!(cfg!(feature = "mdns")),
+            Err(error) => assert!(error.to_string().contains("--mdns: this build is without")),
+        }
+    }
+
+    #[test]
     fn an_authority_without_a_usable_peer_id_is_refused() {
         let bare = addresses(&["/ip4/10.0.0.1/tcp/1".to_owned()]);
         let error = group_by_peer(&bare).expect_err("it names nobody");
