@@ -120,5 +120,6 @@ impl Layout {
             .each(&seen.tallies, |layout, tally| {
                 layout.byte(tally.counter).varint(tally.count).varint(tally.last)
             })
+            .signed_varint(after(seen.counted_from, seen.joined))
     }
 }

@@ -255,6 +255,7 @@ fn presences() -> Vec<StatementVector> {
         left: u64::MAX,
         uptime: u64::MAX,
         issued_at: half,
+        counted_from: half,
         imported: Some(ImportedVector { first_joined: u64::MAX, uptime: u64::MAX }),
         horizon: Some(VersionVector { epoch: u32::MAX, seq: u32::MAX }),
         tallies: vec![tally; 8],

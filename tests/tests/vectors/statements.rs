@@ -92,7 +92,7 @@ pub(crate) struct PresenceVector {
     pub(crate) imported: Option<ImportedVector>,
     pub(crate) horizon: Option<VersionVector>,
     pub(crate) tallies: Vec<TallyVector>,
-    counted_from: u64,
+    pub(crate) counted_from: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
