@@ -10,8 +10,8 @@ use rollbook_core::{
 };
 
 /// Long ones, so that years pass fast.
-const INTERVAL_MS: u64 = 4 * 60 * 60 * 1000;
-const DAY_MS: u64 = 6 * INTERVAL_MS;
+const INTERVAL_MS: u64 = 2 * 60 * 60 * 1000;
+const DAY_MS: u64 = 12 * INTERVAL_MS;
 const CAPACITY: u32 = 48;
 /// Two authorities and two members that stay, then places of guests.
 const FIRST: usize = 0;

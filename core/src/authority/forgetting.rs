@@ -33,9 +33,7 @@ const STEP: usize = 32;
 /// How long a step takes at least, so that others are heard in between.
 const STEP_MS: u64 = 1;
 /// For how many lease windows what was issued again may spread.
-const SPREAD_WINDOWS: u64 = 4;
-/// After how many lease windows it is looked again whether there is somebody to forget.
-const LOOK_WINDOWS: u64 = 8;
+const SPREAD_WINDOWS: u64 = 2;
 /// Into how many parts the time is cut in which nodes went.
 const PARTS: usize = 64;
 
@@ -120,7 +118,7 @@ impl<S: Storage> CentralAuthority<S> {
     }
 
     fn look_later(&self, now: Now) -> Forgetting {
-        Forgetting::Looking { at_ms: now.mono_ms + LOOK_WINDOWS * self.window_ms }
+        Forgetting::Looking { at_ms: now.mono_ms + self.window_ms }
     }
 
     /// Whether places are short, and since when those are gone who give theirs up.

@@ -259,7 +259,6 @@ fn presences() -> Vec<StatementVector> {
         imported: Some(ImportedVector { first_joined: u64::MAX, uptime: u64::MAX }),
         horizon: Some(VersionVector { epoch: u32::MAX, seq: u32::MAX }),
         tallies: vec![tally; 8],
-        counted_from: 1,
     };
     let tallies = [(0, 1, AT), (1, 2_500, AT - 60), (5, 0, 0)];
     let tallies = tallies.map(|(counter, count, last)| TallyVector { counter, count, last });
