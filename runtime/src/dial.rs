@@ -165,6 +165,15 @@ impl Dialler {
             .min(PEER_DIALS_MAX.saturating_sub(dialling))
     }
 
+    /// The same in a search that looks farther than it has to. Without an authority there is no place
+    /// where all meet, so even a node with connections enough wants one more then.
+    pub(crate) fn far_peers_wanted(&self, connected: usize) -> usize {
+        match self.peers_wanted(connected) {
+            0 if self.lacks_authority() => self.peers_wanted(CONNECTIONS_WANTED - 1),
+            wanted => wanted,
+        }
+    }
+
     /// Whether this node is no authority and is connected to none.
     pub(crate) fn lacks_authority(&self) -> bool {
         let is_connected = |contact: &Contact| matches!(contact.link, Link::Connected { .. });
@@ -305,6 +314,18 @@ mod tests {
         assert_eq!(dialler.peers_wanted(0), PEER_DIALS_MAX - 1);
         dialler.dialling(&peer(1));
         assert_eq!(dialler.peers_wanted(CONNECTIONS_WANTED - 2), 0);
+    }
+
+    #[test]
+    fn without_an_authority_one_more_is_wanted_now_and_then() {
+        let mut dialler = dialler(&[peer(1)]);
+        assert_eq!(dialler.far_peers_wanted(0), PEER_DIALS_MAX);
+        assert_eq!(dialler.far_peers_wanted(CONNECTIONS_WANTED + 10), 1);
+        dialler.dialling(&peer(2));
+        assert_eq!(dialler.far_peers_wanted(CONNECTIONS_WANTED), 0);
+        dialler.dial_failed(&peer(2), 0);
+        dialler.connected(&peer(1), 0);
+        assert_eq!(dialler.far_peers_wanted(CONNECTIONS_WANTED), 0);
     }
 
     #[test]

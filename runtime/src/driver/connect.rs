@@ -171,8 +171,8 @@ impl Driver {
         }
     }
 
-    /// Dials a few random nodes, if there are too few connections. Without an authority there is no
-    /// place where all meet, so even a node with enough of them dials another now and then.
+    /// Dials a few random nodes, if there are too few connections; now and then without an authority
+    /// also if there are enough.
     fn search(&mut self) {
         let now_ms = self.shared.clock.mono_ms();
         let Connector { dialler, searches, .. } = &mut self.connector;
@@ -180,9 +180,9 @@ impl Driver {
         let is_far = searches.is_multiple_of(SEARCHES_PER_FAR);
         let connected = self.network.peer_count();
         let lacks_authority = dialler.lacks_authority();
-        let wanted = match dialler.peers_wanted(connected) {
-            0 if is_far && lacks_authority => dialler.peers_wanted(CONNECTIONS_WANTED - 1),
-            wanted => wanted,
+        let wanted = match is_far {
+            true => dialler.far_peers_wanted(connected),
+            false => dialler.peers_wanted(connected),
         };
         self.connector.search_due_ms = now_ms.saturating_add(self.connector.search_ms);
         self.connector.searching = connected < CONNECTIONS_WANTED || lacks_authority;
