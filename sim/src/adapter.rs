@@ -3,6 +3,7 @@
 use rollbook_core::{
     Authorities, Config, Heap, MAX_FRAME, MAX_REQUEST, MAX_RESPONSE, Network, NodeEventTracker,
     Now, PeerId, Verdict, Version, journal,
+    limits::MESSAGE_SIZE_MAX,
     message::{
         self, Cursor, Flags, Hello, LeaseAnswer, Renew, Request, Response, SyncRequest,
         SyncResponse,
@@ -42,6 +43,12 @@ pub(crate) fn handle_gossip(
     message: &[u8],
 ) -> Verdict {
     tracker.handle_gossip(now, from, message)
+}
+
+/// Whether a request asks for a lease to be renewed.
+pub(crate) fn renews(request: &[u8]) -> bool {
+    let decoded = message::decode(request, MESSAGE_SIZE_MAX);
+    matches!(decoded, Ok(Request::Sync(request)) if request.renew.is_some())
 }
 
 /// What a hostile node says of itself in a request or a response.

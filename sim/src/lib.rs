@@ -19,6 +19,7 @@ mod node;
 mod notary;
 mod plan;
 mod queue;
+pub mod quiet;
 mod report;
 mod run;
 mod sheet;

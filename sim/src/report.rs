@@ -64,12 +64,13 @@ impl fmt::Display for Report {
         let plan = &self.plan;
         writeln!(f, "seed {}: {} nodes, {} authorities", plan.seed, plan.nodes, plan.authorities)?;
         write_tally(f, &self.tally)?;
-        let Traffic { gossip, requests, responses } = self.traffic;
+        let Traffic { gossip, requests, responses, renewals } = self.traffic;
         let bytes = gossip.1 + requests.1 + responses.1;
         writeln!(f, "virtual time    {} s", self.ms / 1_000)?;
         writeln!(f, "gossip          {} messages over links, {} bytes", gossip.0, gossip.1)?;
         writeln!(f, "requests        {} of {} bytes", requests.0, requests.1)?;
         writeln!(f, "responses       {} of {} bytes", responses.0, responses.1)?;
+        writeln!(f, "renewals        {} of {} bytes, answers included", renewals.0, renewals.1)?;
         writeln!(f, "bytes per node  {}", bytes / self.plan.nodes.max(1) as u64)?;
         writeln!(f, "signatures      {} checked, {} known", self.verified.0, self.verified.1)?;
         writeln!(f, "rules           {:?}", self.looks)?;
@@ -92,6 +93,7 @@ pub(crate) fn add_counters(sum: &mut Counters, more: &Counters) {
     sum.statements_taken += more.statements_taken;
     sum.statements_known += more.statements_known;
     sum.statements_older += more.statements_older;
+    sum.gossip_sent += more.gossip_sent;
     sum.walks_begun += more.walks_begun;
     sum.walks_given_up += more.walks_given_up;
     sum.walks_fruitless += more.walks_fruitless;

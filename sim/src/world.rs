@@ -72,6 +72,8 @@ pub struct Traffic {
     pub requests: (u64, u64),
     /// Responses and their bytes.
     pub responses: (u64, u64),
+    /// Exchanges of these in which a lease was renewed, and the bytes of both ways.
+    pub renewals: (u64, u64),
 }
 
 /// A rule that was broken.
@@ -617,6 +619,10 @@ impl World {
                 self.trace.bytes(&bytes);
                 self.traffic.responses.0 += 1;
                 self.traffic.responses.1 += size as u64;
+                if adapter::renews(request) {
+                    self.traffic.renewals.0 += 1;
+                    self.traffic.renewals.1 += (request.len() + size) as u64;
+                }
                 self.send_response(at, from, from_run, Input::Response { peer, bytes });
             }
             Err(error) => {

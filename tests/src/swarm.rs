@@ -20,6 +20,17 @@ impl Swarm {
     /// Starts all with the same options, and waits until each is ready.
     #[track_caller]
     pub fn start(member_count: usize, setup: &Setup) -> Swarm {
+        Swarm::start_while(member_count, setup, |_| true)
+    }
+
+    /// The same, but stops before a batch of members for which there is no room beside those that
+    /// run already.
+    #[track_caller]
+    pub fn start_while(
+        member_count: usize,
+        setup: &Setup,
+        has_room: impl Fn(&[RunningNode]) -> bool,
+    ) -> Swarm {
         let [first_dir, second_dir] = [(), ()].map(|()| tempfile::tempdir().expect("a folder"));
         let ids = [identity(first_dir.path()), identity(second_dir.path())];
         // Where an authority is reached is known once it runs. The second dials the first.
@@ -33,7 +44,7 @@ impl Swarm {
         let second = RunningNode::start_with_data(second_dir, listed);
         let listed = list(setup.clone(), &[first.listen()[0].clone(), second.listen()[0].clone()]);
         let mut members: Vec<RunningNode> = Vec::new();
-        while members.len() < member_count {
+        while members.len() < member_count && has_room(&members) {
             let from = members.len();
             let count = (member_count - from).min(STARTED_AT_ONCE);
             members.extend((0..count).map(|_| RunningNode::spawn(listed.clone())));

@@ -1,5 +1,5 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
-//! The project's own commands: `cargo xtask setup | test | check | footprint | sim`.
+//! The project's own commands: `cargo xtask setup | test | check | footprint | sim | swarm`.
 
 #[cfg(test)]
 mod architecture;
@@ -11,11 +11,13 @@ mod footprint;
 mod freestanding;
 mod fuzz;
 mod links;
+mod page;
 mod report;
 mod run;
 mod setup;
 mod sim;
 mod suites;
+mod swarm;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,9 @@ Usage:
                                --write into docs/footprint.md
   cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]
                                replay a simulated cluster: docs/simulation.md says more
+  cargo xtask swarm [--nodes N] [--interval 10s] [--rest 120s] [--memory-gib 20] [--write]
+                               run N (500) real nodes on this machine, kill an authority and
+                               start it again; with --write, into docs/performance.md
   cargo xtask help             this text
 
 Suites:
@@ -73,6 +78,7 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["footprint"] => footprint::command(false),
         ["footprint", "--write"] => footprint::command(true),
         ["sim", arguments @ ..] => sim::command(arguments),
+        ["swarm", arguments @ ..] => swarm::command(arguments),
         [command @ ("bench" | "setup" | "check" | "footprint" | "help"), rest @ ..] => {
             bail!("'{command}' does not take '{}'; see 'cargo xtask help'", rest.join(" "))
         }
