@@ -7,6 +7,7 @@
 mod allocator;
 mod batch;
 mod codec;
+mod leases;
 mod memory;
 mod merge;
 mod population;
@@ -26,21 +27,22 @@ type Section = (&'static str, fn() -> String);
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let sections: [Section; 6] = [
+    let sections: [Section; 7] = [
         ("sync", sync::report),
         ("merge", merge::report),
         ("batch", batch::report),
         ("recovery", recovery::report),
         ("codec", codec::report),
         ("memory", memory::report),
+        ("leases", leases::report),
     ];
     let chosen: Vec<_> = match arguments.as_slice() {
         ["core"] => sections.iter().collect(),
         ["core", names @ ..] => sections.iter().filter(|(name, _)| names.contains(name)).collect(),
-        _ => bail!("usage: rollbook-bench core [sync|merge|batch|recovery|codec|memory]..."),
+        _ => bail!("usage: rollbook-bench core [sync|merge|batch|recovery|codec|memory|leases]..."),
     };
     if chosen.is_empty() {
-        bail!("no such part; the parts are sync, merge, batch, recovery, codec and memory");
+        bail!("no such part; the parts are sync, merge, batch, recovery, codec, memory and leases");
     }
     for (place, (_, report)) in chosen.into_iter().enumerate() {
         if place > 0 {

@@ -50,6 +50,11 @@ impl Stopwatch {
         result
     }
 
+    /// Adds what another clock counted.
+    pub(crate) fn add(&mut self, other: &Stopwatch) {
+        self.0 += other.0;
+    }
+
     pub(crate) fn total(&self) -> Duration {
         self.0
     }
