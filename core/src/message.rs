@@ -89,13 +89,39 @@ impl Flags {
 
 /// A place in the sequence of changes of one run of a replica.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "CursorOnWire", into = "CursorOnWire")]
 pub struct Cursor {
     /// Drawn anew at each start; a cursor of another run means "from the beginning".
-    pub incarnation: [u8; 8],
+    pub incarnation: [u8; 4],
     /// Up to which change everything was read.
     pub since: u64,
     /// How far the reader has come from there.
     pub after: u64,
+}
+
+/// A cursor as it travels. Whoever has read everything is at one place, which is said once: that is
+/// what a renewal says.
+#[derive(Serialize, Deserialize)]
+struct CursorOnWire {
+    incarnation: [u8; 4],
+    since: u64,
+    /// How much further `after` is. It wraps around, so that any two numbers can be said: what
+    /// makes no sense is told from what does where it is read.
+    ahead: u64,
+}
+
+impl From<Cursor> for CursorOnWire {
+    fn from(cursor: Cursor) -> CursorOnWire {
+        let Cursor { incarnation, since, after } = cursor;
+        CursorOnWire { incarnation, since, ahead: after.wrapping_sub(since) }
+    }
+}
+
+impl From<CursorOnWire> for Cursor {
+    fn from(read: CursorOnWire) -> Cursor {
+        let CursorOnWire { incarnation, since, ahead } = read;
+        Cursor { incarnation, since, after: since.wrapping_add(ahead) }
+    }
 }
 
 /// A member asks its home to go on knowing that it is here.

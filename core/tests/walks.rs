@@ -172,7 +172,7 @@ fn sync_request(hello: Hello) -> Vec<u8> {
 }
 
 fn sync_response(hello: Hello, lease: LeaseAnswer) -> Vec<u8> {
-    let cursor = Cursor { incarnation: [7; 8], since: 5, after: 5 };
+    let cursor = Cursor { incarnation: [7; 4], since: 5, after: 5 };
     let acknowledged = rollbook_core::Version { epoch: u32::MAX - 1, seq: 1 };
     let fields = SyncResponse {
         hello,

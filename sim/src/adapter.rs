@@ -74,8 +74,8 @@ pub(crate) fn request(hello: Hello, renew: Option<Renew>, statements: &[u8]) -> 
 
 /// A response that grants a lease, acknowledges whatever was announced, and stands anywhere.
 pub(crate) fn response(dice: &mut Dice, hello: Hello, statements: &[u8]) -> Vec<u8> {
-    let mut incarnation = [0; 8];
-    incarnation.copy_from_slice(&dice.bytes(8));
+    let mut incarnation = [0; 4];
+    incarnation.copy_from_slice(&dice.bytes(4));
     let after = dice.below(1_000);
     let fields = SyncResponse {
         hello,

@@ -12,7 +12,6 @@ fn nothing_is_gossiped_for_hours_and_leases_cost_under_ten_bytes_a_second() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/quiet.md");
     let (page, figures) = quiet::page().expect("a calm cluster keeps every rule");
     assert!(figures.iter().any(|quiet| quiet.nodes >= 20 && quiet.hours >= 6), "{figures:?}");
-    eprintln!("{page}");
     for quiet in figures {
         assert!(quiet.published_before >= quiet.nodes, "gossip is counted: {quiet:?}");
         assert_eq!((quiet.published, quiet.gossip), (0, 0), "{quiet:?}");

@@ -205,7 +205,7 @@ pub struct NodeEventTracker<S: Storage, K> {
     random: Random,
     session: Session,
     /// Names this run to those who follow its changes.
-    incarnation: [u8; 8],
+    incarnation: [u8; 4],
     /// When each authority was last heard directly.
     heard: heapless::Vec<(Hint, u64), { crate::limits::AUTHORITIES_MAX }>,
     in_touch: InTouch,
@@ -271,7 +271,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             home: Home::NONE,
             random: Random::UNSEEDED,
             session: Session([0; 4]),
-            incarnation: [0; 8],
+            incarnation: [0; 4],
             heard: heapless::Vec::new(),
             in_touch: InTouch::NONE,
             runs_apart: heapless::Vec::new(),
@@ -317,7 +317,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.random = Random::new(&seed);
         self.walking.init(&seed);
         self.session.0.copy_from_slice(&self.random.number().to_le_bytes()[..4]);
-        self.incarnation = self.random.number().to_le_bytes();
+        self.incarnation.copy_from_slice(&self.random.number().to_le_bytes()[..4]);
         self.interval_ms = config.interval_ms;
         self.compaction_floor = config.compaction_floor;
         self.message_size_max = config.message_size_max;

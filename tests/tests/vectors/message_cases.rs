@@ -45,7 +45,7 @@ fn authoritys_hello() -> HelloVector {
 }
 
 fn cursor(since: u64, after: u64) -> CursorVector {
-    CursorVector { incarnation: Hex((1..9).collect()), since, after }
+    CursorVector { incarnation: Hex((1..5).collect()), since, after }
 }
 
 pub(crate) fn requests() -> Vec<RequestVector> {
@@ -66,7 +66,7 @@ pub(crate) fn requests() -> Vec<RequestVector> {
         in_touch: 0,
         size_max: 0,
     };
-    let first = CursorVector { incarnation: Hex(vec![0; 8]), since: 0, after: 0 };
+    let first = CursorVector { incarnation: Hex(vec![0; 4]), since: 0, after: 0 };
     let renew = RenewVector { session: Hex::of(&SESSION) };
     let observed = |who: Who, count: u32| ObservationVector {
         subject: Hex::of(who.peer_id().as_bytes()),

@@ -193,7 +193,7 @@ impl<S: Storage> World<S> {
             _ => {
                 let since = u64::from(bytes.byte());
                 let after = since + u64::from(bytes.below(3) > 0);
-                Cursor { incarnation: [bytes.byte(); 8], since, after }
+                Cursor { incarnation: [bytes.byte(); 4], since, after }
             }
         }
     }
