@@ -1,49 +1,25 @@
-//! The table of faults in `docs/masa-faults.md`: all of them are in it, and every test that it
-//! names is there.
+//! The tables of faults in `docs/masa-faults.md` and of risks in `docs/risks.md`: all rows are there,
+//! and every test that they name is there.
 
-/// A row: the fault's name, and what stands against it.
+/// A row: the name of a fault or a risk, and what stands against it.
 #[derive(Debug, PartialEq, Eq)]
 struct Row<'a> {
-    fault: &'a str,
+    name: &'a str,
     answer: &'a str,
 }
 
-/// The rows of a page's tables that begin with a fault's name.
-fn rows(page: &str) -> Vec<Row<'_>> {
+/// The rows of a page's tables that begin with `letter` and a number.
+fn rows(page: &str, letter: char) -> Vec<Row<'_>> {
     let rows = page.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
-        let fault = cells.next().filter(|cell| is_fault(cell))?;
-        let (_there, answer) = (cells.next()?, cells.next()?);
-        Some(Row { fault, answer })
+        let name = cells.next().filter(|cell| is_name(cell, letter))?;
+        Some(Row { name, answer: cells.last()? })
     });
     rows.collect()
 }
 
-/// `B` and a number.
-fn is_fault(cell: &str) -> bool {
-    cell.strip_prefix('B').is_some_and(|number| number.parse::<u8>().is_ok())
-}
-
-/// The tests that an answer names, as file and function.
-fn tests_named(answer: &str) -> Vec<(&str, &str)> {
-    answer.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect()
-}
-
-/// Whether a source has a test of this name: a function under an attribute that makes it one, or
-/// one that a macro of the file lists.
-fn has_test(source: &str, name: &str) -> bool {
-    let declared = format!("fn {name}");
-    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
-    let is_it = |line: &str| {
-        let line = line.strip_prefix("async ").unwrap_or(line);
-        line.strip_prefix(&declared).is_some_and(|rest| rest.starts_with(['(', '<']))
-    };
-    let is_attribute =
-        |line: &str| line == "#[test]" || line.starts_with("#[tokio::test") || line == "$(#[test]";
-    let under_attribute = lines.windows(2).any(|pair| is_attribute(pair[0]) && is_it(pair[1]));
-    let listed = lines.iter().any(|line| line.strip_suffix(',') == Some(name));
-    let by_macro = source.contains("#[test] fn $name()") && listed;
-    under_attribute || (by_macro && lines.iter().any(|line| is_it(line)))
+fn is_name(cell: &str, letter: char) -> bool {
+    cell.strip_prefix(letter).is_some_and(|number| number.parse::<u8>().is_ok())
 }
 
 #[cfg(test)]
@@ -51,55 +27,64 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::named_tests::{missing, tests_named};
     use crate::run::root;
 
     /// How many faults there are.
-    const COUNT: usize = 36;
+    const FAULT_COUNT: usize = 36;
 
-    fn page() -> String {
-        fs::read_to_string(root().join("docs/masa-faults.md")).expect("the page is there")
+    fn page(name: &str) -> String {
+        fs::read_to_string(root().join(name)).expect("the page is there")
     }
 
-    #[test]
-    fn every_fault_has_a_row_in_order() {
-        let page = page();
-        let found: Vec<&str> = rows(&page).iter().map(|row| row.fault).collect();
-        let expected: Vec<String> = (1..=COUNT).map(|number| format!("B{number}")).collect();
+    fn assert_numbered(rows: &[Row<'_>], letter: char, count: usize) {
+        let found: Vec<&str> = rows.iter().map(|row| row.name).collect();
+        let expected: Vec<String> = (1..=count).map(|number| format!("{letter}{number}")).collect();
         assert_eq!(found, expected);
     }
 
     #[test]
+    fn every_fault_has_a_row_in_order() {
+        assert_numbered(&rows(&page("docs/masa-faults.md"), 'B'), 'B', FAULT_COUNT);
+    }
+
+    #[test]
     fn every_test_that_is_named_is_there_and_every_fault_names_one_or_says_why_not() {
-        for Row { fault, answer } in rows(&page()) {
-            let named = tests_named(answer);
+        for Row { name, answer } in rows(&page("docs/masa-faults.md"), 'B') {
             let is_open = answer.starts_with("not yet: ");
             assert!(
-                is_open == named.is_empty(),
-                "{fault} names a test, or it is not yet: {answer}"
+                is_open == tests_named(answer).is_empty(),
+                "{name} names a test, or it is not yet: {answer}"
             );
-            for (file, name) in named {
-                let source = fs::read_to_string(root().join(file));
-                let source = source.unwrap_or_else(|error| panic!("{fault}: {file}: {error}"));
-                assert!(has_test(&source, name), "{fault}: {file} has no test {name}");
-            }
+            let missing = missing(root(), answer);
+            assert!(missing.is_empty(), "{name}: {missing:?}");
         }
     }
 
     #[test]
-    fn a_test_is_a_function_under_its_attribute_or_in_the_list_of_a_macro() {
-        let source =
-            "#[test]\nfn one() {}\n    #[tokio::test(flavor = \"x\")]\n    async fn two() {";
-        assert!(has_test(source, "one") && has_test(source, "two"));
-        assert!(!has_test(source, "on") && !has_test("fn one() {}\n// one,", "one"));
-        let listed = "$(#[test] fn $name() { })+\nlist! {\n    one,\n}\nfn one<S: Storage>() {";
-        assert!(has_test(listed, "one") && !has_test(listed, "two"));
+    fn every_risk_names_tests_that_are_there() {
+        let page = page("docs/risks.md");
+        let rows = rows(&page, 'R');
+        assert!(rows.len() >= 20, "{} risks", rows.len());
+        assert_numbered(&rows, 'R', rows.len());
+        for Row { name, answer } in rows {
+            assert!(!tests_named(answer).is_empty(), "{name} names a test: {answer}");
+            let missing = missing(root(), answer);
+            assert!(missing.is_empty(), "{name}: {missing:?}");
+        }
     }
 
     #[test]
-    fn tests_are_found_in_an_answer() {
-        let answer = "Such as `a/b.rs::c_d`, `plain` and `e.rs::f`";
-        assert_eq!(tests_named(answer), [("a/b.rs", "c_d"), ("e.rs", "f")]);
+    fn tests_that_other_pages_name_are_there() {
+        for name in ["docs/design.md", "docs/integration.md", "docs/performance.md"] {
+            let missing = missing(root(), &page(name));
+            assert!(missing.is_empty(), "{name}: {missing:?}");
+        }
+    }
+
+    #[test]
+    fn rows_begin_with_a_name_and_end_with_an_answer() {
         let table = "| | there | here |\n|---|---|---|\n| B7 | it | `e.rs::f` |\n| C1 | it | x |";
-        assert_eq!(rows(table), [Row { fault: "B7", answer: "`e.rs::f`" }]);
+        assert_eq!(rows(table, 'B'), [Row { name: "B7", answer: "`e.rs::f`" }]);
     }
 }

@@ -11,6 +11,8 @@ mod footprint;
 mod freestanding;
 mod fuzz;
 mod links;
+#[cfg(test)]
+mod named_tests;
 mod page;
 mod report;
 mod run;
