@@ -34,7 +34,7 @@ pub(crate) fn report() -> String {
     let mut add = |what: &str, figure: String| table.row([what.to_owned(), figure]);
     let mut authority = Leasing::new(LEASES);
     let unconnected = authority.renew_all();
-    add("renewals per second, one after the other", per_second(LEASES, &unconnected));
+    add("renewals per second, nobody connected", per_second(LEASES, &unconnected));
     let before = allocator::held_bytes();
     let connected = authority.connect_all();
     let per_peer = (allocator::held_bytes() - before) / connected;
@@ -43,7 +43,7 @@ pub(crate) fn report() -> String {
         watch.add(&authority.renew_all());
     }
     let renewals = LEASES * usize::try_from(ROUNDS).expect("few");
-    add("the same with as many peers connected as are kept", per_second(renewals, &watch));
+    add("the same, as many peers connected as are kept", per_second(renewals, &watch));
     add("peers that are kept", number(connected as u64));
     let share = watch.total().as_secs_f64() * 1e3 / (ROUNDS * INTERVAL_MS) as f64;
     add("share of one core, all leases in 10 s", format!("{:.2} %", share * 100.0));
@@ -57,7 +57,7 @@ pub(crate) fn report() -> String {
     table.print(
         "Leases",
         "10,000 nodes at home with one authority, on one core and without the network: a renewal is \
-         a request, its\nanswer, and all that a driver asks the tracker after each input. A lapse is \
+         a request, its\nanswer, and all that a driver asks the tracker after each input. Each lapse is \
          signed. A connection of the\nruntime takes far more memory than what is told here of the \
          core: see the swarm's figures.",
     )
