@@ -272,7 +272,7 @@ fn encoded<T: serde::Serialize>(message: &T) -> Vec<u8> {
 fn sync_response(hello: Hello, authorities: &[u8]) -> Vec<u8> {
     encoded(&Response::Sync(SyncResponse {
         hello,
-        cursor: Cursor { incarnation: [7; 8], since: 5, after: 5 },
+        cursor: Cursor { incarnation: [7; 4], since: 5, after: 5 },
         lease: LeaseAnswer::NONE,
         acknowledged: rollbook_core::Version::ZERO,
         observed: 0,

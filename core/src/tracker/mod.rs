@@ -211,7 +211,7 @@ pub struct NodeEventTracker<S: Storage, K> {
     in_touch: InTouch,
     /// The runs of others, the last few of them, of which the application was told that there is
     /// nothing in common with them.
-    runs_apart: heapless::Vec<[u8; 8], RUNS_APART_MAX>,
+    runs_apart: heapless::Vec<[u8; 4], RUNS_APART_MAX>,
     /// When inputs were last handled, to notice that this node slept.
     last_ms: u64,
     /// When one of the peers is asked next whether its roll differs.

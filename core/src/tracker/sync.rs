@@ -348,7 +348,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         now: Now,
         from: &PeerId,
         theirs: &Authorities,
-        run: [u8; 8],
+        run: [u8; 4],
     ) {
         let ours = &self.ledger.authorities;
         let Some(peer) = self.peers.get_mut(from) else { return };
