@@ -59,7 +59,11 @@ impl Horizons {
             return false;
         }
         let said = statement.typed::<Presence>().and_then(|signed| signed.read());
-        let horizon = said.and_then(|presence| presence.horizon).unwrap_or(Version::ZERO);
+        // What comes after it no statement can void.
+        let horizon = said
+            .and_then(|presence| presence.horizon)
+            .filter(|horizon| *horizon <= statement.version())
+            .unwrap_or(Version::ZERO);
         let place = authorities.place_of(statement.writer()).expect("it was resolved");
         let is_new = horizon > self.versions[place];
         self.versions[place] = self.versions[place].max(horizon);

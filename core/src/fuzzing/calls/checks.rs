@@ -1,14 +1,15 @@
 //! What must hold whatever was called.
 
-use super::{Slots, World};
+use super::{Slot, Slots, World};
 use crate::{
     fuzzing::{
         parts::cost_and_statements,
         rig::{self, actors},
     },
     message,
-    statement::{Kind, Signed, Standing},
+    statement::{Kind, Presence, Signed, Standing},
     storage::{List, Storage},
+    version::Version,
 };
 
 impl<S: Storage> World<S> {
@@ -66,7 +67,12 @@ impl<S: Storage> World<S> {
     pub(super) fn check_recovered(&self, before: &Slots) {
         let after = self.slots();
         for (slot, rank) in before {
+            // What is void may not have been dropped yet, nor those whom nobody else vouched for.
+            let is_void = self.is_void(slot, rank.0);
+            let is_forgotten = || after.keys().all(|(subject, ..)| *subject != slot.0);
             let is_recovered = match slot.1 {
+                Kind::Presence if is_void => true,
+                Kind::Announcement if is_forgotten() => true,
                 Kind::Announcement => after.get(slot) >= Some(rank),
                 _ => after.get(slot) == Some(rank),
             };
@@ -74,6 +80,16 @@ impl<S: Storage> World<S> {
         }
         let mut new = after.keys().filter(|slot| !before.contains_key(slot));
         assert!(new.all(|(_, kind, _)| *kind == Kind::Announcement), "recovered what was not held");
+    }
+
+    /// Whether a horizon that is held voids a presence of this version.
+    fn is_void(&self, (_, kind, writer): &Slot, version: Version) -> bool {
+        let snapshot = rig::statements_in(&rig::snapshot(&self.tracker));
+        let mut own = snapshot.iter().filter_map(|wire| Signed::parse(wire).ok()).filter(|said| {
+            said.writer() == *writer && said.subject().is_some_and(|peer| peer.hint() == *writer)
+        });
+        let horizon = own.find_map(|said| said.typed::<Presence>()?.read()?.horizon);
+        *kind == Kind::Presence && horizon.is_some_and(|horizon| version < horizon)
     }
 
     /// Statements left the tracker: its own are durable by then.
@@ -108,8 +124,11 @@ impl<S: Storage> World<S> {
     pub(super) fn check_shown(&self) {
         let (slots, own) = (self.slots(), actors()[self.actor].hint);
         for ((subject, kind), shown) in &self.shown {
-            let held = slots.get(&(*subject, *kind, own)).map(|(version, _)| *version);
-            let is_held = *kind == Kind::Announcement || held >= Some(*shown);
+            let slot = (*subject, *kind, own);
+            let held = slots.get(&slot).map(|(version, _)| *version);
+            let is_held = *kind == Kind::Announcement
+                || held >= Some(*shown)
+                || self.is_void(&slot, *shown);
             assert!(is_held, "{kind:?} {shown:?} became {held:?}");
         }
     }

@@ -304,6 +304,7 @@ fn presence(bytes: &mut Bytes<'_>) -> Presence {
         imported: bytes.seldom().then(|| imported(bytes)),
         horizon: bytes.seldom().then(|| version(bytes)),
         tallies,
+        counted_from: time(bytes),
     }
 }
 

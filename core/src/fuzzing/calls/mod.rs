@@ -39,8 +39,10 @@ pub(super) fn calls(bytes: &[u8]) -> bool {
     }
 }
 
-/// Version and payload by subject, kind and writer.
-type Slots = BTreeMap<(PeerId, Kind, Hint), (Version, Vec<u8>)>;
+/// A subject, a kind and a writer.
+type Slot = (PeerId, Kind, Hint);
+/// Version and payload by slot.
+type Slots = BTreeMap<Slot, (Version, Vec<u8>)>;
 
 /// One tracker, its disk, and what its surroundings know.
 struct World<S: Storage> {
