@@ -46,6 +46,8 @@ pub(crate) struct DiskReport {
     pub(crate) journal_bytes: u64,
     /// Why the journal cannot be written at the moment.
     pub(crate) fault: Option<String>,
+    /// How long the disk took for what it had to confirm, if there was anything.
+    pub(crate) sync_took: Option<Duration>,
     /// The last report.
     pub(crate) finished: bool,
 }
@@ -77,6 +79,7 @@ impl Disk {
             reports,
             queued: Arc::clone(&queued),
             retry_at: None,
+            sync_took: None,
         };
         thread::Builder::new().name("rollbook-disk".to_owned()).spawn(|| worker.run())?;
         Ok((Disk { jobs, queued }, outbox))
@@ -128,6 +131,8 @@ struct Worker<M> {
     reports: tokio_mpsc::UnboundedSender<DiskReport>,
     queued: Arc<AtomicUsize>,
     retry_at: Option<Instant>,
+    /// Since the last report.
+    sync_took: Option<Duration>,
 }
 
 impl<M: Medium> Worker<M> {
@@ -148,6 +153,7 @@ impl<M: Medium> Worker<M> {
                 synced: self.journal.synced(),
                 journal_bytes: self.journal.size(),
                 fault: self.journal.fault().map(str::to_owned),
+                sync_took: self.sync_took.take(),
                 finished,
             };
             // Nobody listens any more if the driver is gone.
@@ -216,7 +222,11 @@ impl<M: Medium> Worker<M> {
         if frames.bytes.is_empty() {
             return;
         }
+        let begun = Instant::now();
         self.journal.append(&frames);
+        if frames.must_sync {
+            self.sync_took = Some(begun.elapsed());
+        }
         self.queued.fetch_sub(frames.bytes.len(), Ordering::Relaxed);
     }
 

@@ -8,6 +8,7 @@ use crate::{grants::GrantNames, text, view::Standing};
 
 /// A fact that a statement holds, and where it is from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FactView {
     /// What it is about, as `standing` or `address`.
@@ -18,6 +19,7 @@ pub struct FactView {
     pub statement: String,
     /// Who says it.
     #[serde(with = "text::peer_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub writer: PeerId,
     /// The statement's epoch.
     pub epoch: u32,
@@ -31,10 +33,12 @@ pub struct FactView {
 
 /// Two statements of one writer that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EquivocationView {
     /// Who made them.
     #[serde(with = "text::peer_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub writer: PeerId,
     /// The epoch of both.
     pub epoch: u32,
@@ -44,6 +48,7 @@ pub struct EquivocationView {
 
 /// Why a node is seen as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// Every fact that is known of it.

@@ -11,10 +11,12 @@ use crate::{
     error::{CommandError, RunError},
     explanation::Explanation,
     import::{ImportOptions, ImportRecord, ImportReport},
+    measures::Measures,
+    page::{NodePage, PageRequest},
     shared::Shared,
     status::Status,
     view::{Filter, NodeView, counter_of_name},
-    watch::Watch,
+    watch::{self, EventPage, Watch},
 };
 
 /// What to change in what this node says of itself; `None` leaves a part as it is.
@@ -71,6 +73,12 @@ impl NodeHandle {
         self.shared.list(filter)
     }
 
+    /// A page of the nodes that a filter selects, in an order of one's choice. Whoever asks for one
+    /// page after another sees every node that stays as it is exactly once.
+    pub fn page(&self, request: &PageRequest) -> Result<NodePage, CommandError> {
+        self.shared.page(request)
+    }
+
     /// The nodes that can do something, the most reliable first, `limit` at most: those that are
     /// online, then those that can be reached while nobody can tell whether they are here. With a
     /// grant by its name, only nodes that have it.
@@ -91,6 +99,16 @@ impl NodeHandle {
     /// Follows events: those after number `after`, or from now on.
     pub fn watch(&self, after: Option<u64>) -> Watch {
         Watch::new(Arc::clone(&self.shared.events), after)
+    }
+
+    /// At most `limit` of the events that follow number `after` and are still kept.
+    pub fn events(&self, after: u64, limit: usize) -> EventPage {
+        watch::page(&self.shared.events, after, limit)
+    }
+
+    /// What this node counted of its own work since its start.
+    pub fn measures(&self) -> Measures {
+        self.shared.measures()
     }
 
     /// The state of this node.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What another system knew about one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ImportRecord {
     /// The node, as text: a bad one is reported and skipped.
@@ -35,6 +36,7 @@ pub struct ImportOptions {
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ImportReport {
     /// Records that changed the roll.
@@ -55,6 +57,7 @@ pub struct ImportReport {
 
 /// A record that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InvalidRecord {
     /// The peer id as it stood in the record.

@@ -22,6 +22,8 @@ use crate::{
     event_log::EventLog,
     explanation::{EquivocationView, Explanation, FactView},
     grants::GrantNames,
+    measures::{Measures, Meters},
+    page::{self, NodePage, PageRequest},
     status::{AuthorityStatus, NodeCounts, Status},
     view::{Filter, NodeView},
 };
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) outcome: watch::Receiver<Outcome>,
     /// What was found at the start and holds until the end.
     pub(crate) warnings: Vec<String>,
+    /// What this node counts of its own work.
+    pub(crate) meters: Meters,
     tracker: RwLock<HeapTracker>,
     figures: Figures,
 }
@@ -85,6 +89,7 @@ impl Shared {
             events: parts.events,
             outcome: parts.outcome,
             warnings: parts.warnings,
+            meters: Meters::default(),
             tracker: RwLock::new(parts.tracker),
             figures: Figures::default(),
         }
@@ -135,9 +140,20 @@ impl Shared {
         let tracker = self.tracker();
         tracker
             .nodes(self.clock.now())
-            .filter(|seen| filter.selects(seen))
+            .filter(|seen| filter.selects(seen, &self.grants))
             .map(|seen| NodeView::of(&seen, &self.grants))
             .collect()
+    }
+
+    pub(crate) fn page(&self, request: &PageRequest) -> Result<NodePage, CommandError> {
+        if let Some(name) = &request.filter.grant {
+            self.grants.of_name(name)?;
+        }
+        Ok(page::of(&self.tracker(), self.clock.now(), request, &self.grants))
+    }
+
+    pub(crate) fn measures(&self) -> Measures {
+        self.meters.read()
     }
 
     pub(crate) fn select(
@@ -188,6 +204,8 @@ impl Shared {
                 .collect(),
             nodes: NodeCounts::from(&status),
             root: hex::encode(status.root),
+            roll_bytes: status.roll_bytes,
+            leases: status.leases.into(),
             journal_bytes: self.figures.journal_bytes.load(Ordering::Relaxed),
             connections: self.figures.connections.load(Ordering::Relaxed),
             listen: self.listen_addresses(),

@@ -10,6 +10,7 @@ use crate::text;
 
 /// What a node is in its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Role {
     /// Its peer id is in the configured list of authorities.
@@ -29,10 +30,12 @@ impl From<rollbook_core::Role> for Role {
 
 /// One configured authority, as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorityStatus {
     /// The authority.
     #[serde(with = "text::peer_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub peer_id: PeerId,
     /// Whether this node, or its home, heard it within the last lease window.
     pub in_touch: bool,
@@ -43,6 +46,7 @@ pub struct AuthorityStatus {
 
 /// How many nodes of each sort the roll has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NodeCounts {
     /// Admitted nodes.
@@ -77,10 +81,12 @@ impl From<&rollbook_core::Status> for NodeCounts {
 
 /// The state of one node, as `NodeHandle::status` returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// This node.
     #[serde(with = "text::peer_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub peer_id: PeerId,
     /// The name of its network.
     pub network: String,
@@ -88,6 +94,7 @@ pub struct Status {
     pub role: Role,
     /// The authority that this node renews its lease with.
     #[serde(with = "text::peer_id_or_null")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub home: Option<PeerId>,
     /// True while a node has no home.
     pub degraded: bool,
@@ -104,11 +111,18 @@ pub struct Status {
     pub nodes: NodeCounts,
     /// The root of the roll, in hex: equal on two nodes that hold the same roll.
     pub root: String,
+    /// The size of all statements in the roll.
+    #[serde(default)]
+    pub roll_bytes: u64,
+    /// How many sessions this authority knows to be here.
+    #[serde(default)]
+    pub leases: u64,
     /// The size of the journal file.
     pub journal_bytes: u64,
     /// How many peers are connected.
     pub connections: u32,
     /// The addresses that this node listens on, ending in `/p2p/ID`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub listen: Vec<Multiaddr>,
     /// What was counted since the start: messages, drops by reason, and so on.
     pub counters: BTreeMap<String, u64>,

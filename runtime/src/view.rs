@@ -8,6 +8,7 @@ use crate::{grants::GrantNames, text};
 
 /// Whether a node belongs to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Standing {
     /// No authority vouches for it yet.
@@ -62,6 +63,7 @@ pub(crate) fn counter_of_name(name: &str) -> Option<Counter> {
 
 /// What others counted about a node in one counter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TallyView {
     /// The counter's name: `successes`, `timeouts`, `not-found`, `app0` to `app4`.
@@ -74,6 +76,7 @@ pub struct TallyView {
 
 /// Whether a node is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Presence {
     /// Its home says that it is here, and its home is in touch.
@@ -84,14 +87,27 @@ pub enum Presence {
     Unknown,
 }
 
+impl Presence {
+    fn of(here: Here) -> Presence {
+        match here {
+            Here::Online => Presence::Online,
+            Here::Left => Presence::Left,
+            Here::Unknown => Presence::Unknown,
+        }
+    }
+}
+
 /// One node, as the roll knows it now. Times are unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NodeView {
     /// The node.
     #[serde(with = "text::peer_id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub peer_id: PeerId,
     /// How it is reached, without the trailing `/p2p/ID`.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub multiaddrs: Vec<Multiaddr>,
     /// The software it says it runs; empty while it is not known.
     pub agent: String,
@@ -111,6 +127,7 @@ pub struct NodeView {
     pub is_active: bool,
     /// The authority it renews its lease with.
     #[serde(with = "text::peer_id_or_null")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub home: Option<PeerId>,
     /// Its current run, in hex.
     pub session: Option<String>,
@@ -162,11 +179,7 @@ impl NodeView {
             is_staked: seen.grants.contains(rollbook_core::Grant::STAKED),
             is_validator: seen.grants.contains(rollbook_core::Grant::VALIDATOR),
             grants: names.names(seen.grants),
-            presence: match seen.here {
-                Here::Online => Presence::Online,
-                Here::Left => Presence::Left,
-                Here::Unknown => Presence::Unknown,
-            },
+            presence: Presence::of(seen.here),
             is_active: seen.is_active(),
             home: seen.home,
             session: seen.session().map(|session| session.to_string()),
@@ -200,19 +213,37 @@ pub struct Filter {
     pub all: bool,
     /// Only nodes that announce this capability.
     pub capability: Option<String>,
+    /// Only nodes that have the grant of this name.
+    pub grant: Option<String>,
+    /// Only nodes of this standing; without `all` as well.
+    pub standing: Option<Standing>,
+    /// Only nodes of this presence.
+    pub presence: Option<Presence>,
+    /// Only nodes whose home is this authority.
+    pub home: Option<PeerId>,
 }
 
 impl Filter {
     /// Whether it selects a node.
-    pub(crate) fn selects(&self, seen: &rollbook_core::NodeView<'_>) -> bool {
+    pub(crate) fn selects(
+        &self,
+        seen: &rollbook_core::NodeView<'_>,
+        names: &GrantNames,
+    ) -> bool {
         let standing = Standing::of(seen.standing);
+        // A name that no grant has selects nobody.
+        let has = |name: &String| names.of_name(name).is_ok_and(|grant| seen.grants.contains(grant));
         let can = |wanted: &String| {
             seen.announcement
                 .as_ref()
                 .is_some_and(|(_, said)| said.capabilities.contains(&wanted.as_str()))
         };
-        (self.all || matches!(standing, Standing::Admitted | Standing::Pending))
+        let belongs = matches!(standing, Standing::Admitted | Standing::Pending);
+        self.standing.map_or(self.all || belongs, |wanted| wanted == standing)
             && (!self.online || seen.here == Here::Online)
+            && self.presence.is_none_or(|wanted| wanted == Presence::of(seen.here))
+            && self.home.is_none_or(|wanted| seen.home == Some(wanted))
+            && self.grant.as_ref().is_none_or(has)
             && self.capability.as_ref().is_none_or(can)
     }
 }

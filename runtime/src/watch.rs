@@ -13,6 +13,7 @@ use crate::{
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -66,6 +67,27 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [EventKind; 17] = [
+        EventKind::Joined,
+        EventKind::Returned,
+        EventKind::Left,
+        EventKind::Unknown,
+        EventKind::Changed,
+        EventKind::Pending,
+        EventKind::Admitted,
+        EventKind::Removed,
+        EventKind::Banned,
+        EventKind::GrantsChanged,
+        EventKind::Equivocation,
+        EventKind::DuplicateIdentity,
+        EventKind::AuthorityInTouch,
+        EventKind::AuthorityLost,
+        EventKind::HomeChanged,
+        EventKind::Recovering,
+        EventKind::Recovered,
+    ];
+
     /// The name of the kind, as in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -98,6 +120,7 @@ impl EventKind {
 
 /// One event, with its place in this node's sequence of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NumberedEvent {
     /// Counts up by one; goes on after a restart.
@@ -108,7 +131,21 @@ pub struct NumberedEvent {
     pub kind: EventKind,
     /// The node that it is about.
     #[serde(with = "text::peer_id_or_null")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub peer_id: Option<PeerId>,
+}
+
+/// Some of a node's events, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EventPage {
+    /// The events, without a gap between them.
+    pub events: Vec<NumberedEvent>,
+    /// How many events before the first of them are no longer kept.
+    pub lost: u64,
+    /// After which event the next page begins; null if this was the last.
+    pub next: Option<u64>,
 }
 
 /// A reader was too slow, or resumed too late: events are gone that it has not seen.
@@ -171,6 +208,14 @@ impl Watch {
     }
 }
 
+/// At most `limit` events that follow number `after`.
+pub(crate) fn page(log: &EventLog, after: u64, limit: usize) -> EventPage {
+    let page = log.after(after, limit);
+    let events: Vec<_> = page.events.into();
+    let last = events.last().map(|event| event.id);
+    EventPage { events, lost: page.lost, next: last.filter(|last| *last < log.newest()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,8 +266,23 @@ mod tests {
     }
 
     #[test]
+    fn pages_follow_each_other_to_the_newest_event() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut file = EventFile::open(dir.path()).expect("it opens");
+        assert_eq!(page(&file.log(), 0, 2), EventPage::default());
+        file.append(&events(KEPT_MAX + 3)).expect("it is written");
+        let first = page(&file.log(), 0, 2);
+        assert_eq!((first.lost, first.next, first.events.len()), (3, Some(5), 2));
+        let last = page(&file.log(), (KEPT_MAX + 1) as u64, 5);
+        assert_eq!((last.lost, last.next, last.events.len()), (0, None, 2));
+        assert_eq!(page(&file.log(), u64::MAX, 5), EventPage::default());
+    }
+
+    #[test]
     fn names_are_those_in_json() {
-        let json = serde_json::to_string(&EventKind::GrantsChanged).expect("it has a JSON form");
-        assert_eq!(json, format!("\"{}\"", EventKind::GrantsChanged.name()));
+        for kind in EventKind::ALL {
+            let json = serde_json::to_string(&kind).expect("it has a JSON form");
+            assert_eq!(json, format!("\"{}\"", kind.name()));
+        }
     }
 }

@@ -50,6 +50,7 @@ impl Driver {
     fn drain_publications(&mut self) {
         let mut tracker = self.shared.tracker_mut();
         while let Some(size) = tracker.poll_publication(&mut self.buffer) {
+            self.shared.meters.gossip.sent(size);
             self.network.publish(&self.buffer[..size]);
         }
     }
@@ -61,6 +62,7 @@ impl Driver {
         while let Some(request) = tracker.poll_request(now, &mut self.buffer) {
             let bytes = self.buffer[..request.len].to_vec();
             if self.network.request(&request.to, bytes) {
+                self.shared.meters.sync.sent(request.len);
                 self.requests_under_way += 1;
             } else {
                 unsent.push(request.to);
@@ -83,6 +85,7 @@ impl Driver {
         }
         drop(tracker);
         for event in &events {
+            self.shared.meters.happened(event.kind, event.peer_id);
             log(event);
         }
         if !events.is_empty() {

@@ -187,6 +187,7 @@ impl Driver {
                 self.handle_request(&from, &request, channel);
             }
             NetworkEvent::Response { from, response } => {
+                self.shared.meters.sync.received(response.len());
                 self.requests_under_way = self.requests_under_way.saturating_sub(1);
                 let taken = self.shared.tracker_mut().handle_response(now, &from, &response);
                 if let Err(error) = taken {
@@ -220,6 +221,7 @@ impl Driver {
 
     fn handle_gossip(&mut self, from: &PeerId, message: &[u8], ticket: &GossipTicket) {
         let now = self.shared.clock.now();
+        self.shared.meters.gossip.received(message.len());
         let verdict = match self.shared.tracker_mut().handle_gossip(now, from, message) {
             Verdict::Accept => MessageAcceptance::Accept,
             Verdict::Ignore => MessageAcceptance::Ignore,
@@ -230,10 +232,14 @@ impl Driver {
 
     fn handle_request(&mut self, from: &PeerId, request: &[u8], channel: ResponseChannel) {
         let now = self.shared.clock.now();
+        self.shared.meters.sync.received(request.len());
         let response = &mut self.buffer;
         let answered = self.shared.tracker_mut().handle_request(now, from, request, response);
         match answered {
-            Ok(size) => self.network.respond(channel, response[..size].to_vec()),
+            Ok(size) => {
+                self.shared.meters.sync.sent(size);
+                self.network.respond(channel, response[..size].to_vec());
+            }
             // Without an answer the stream closes, which the peer sees as a failed request.
             Err(error) => debug!(peer = %from, %error, "request refused"),
         }
@@ -241,6 +247,9 @@ impl Driver {
 
     fn handle_disk(&mut self, report: DiskReport) {
         self.shared.set_journal_bytes(report.journal_bytes);
+        if let Some(took) = report.sync_took {
+            self.shared.meters.journal_synced(took);
+        }
         if report.synced > self.synced {
             self.synced = report.synced;
             self.shared.tracker_mut().handle_journal_synced(report.synced);
