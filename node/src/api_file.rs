@@ -11,8 +11,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::client::NodeError;
 
 /// The file's name inside the data directory.
 pub(crate) const NAME: &str = "api.json";
@@ -49,11 +51,14 @@ impl ApiFile {
         let path = path(data_dir);
         let text = match fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
-                "no node runs in {} (no {NAME} there); start one with `rollbook start`, or name \
-                 its directory with --data-dir",
-                data_dir.display()
-            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let told = format!(
+                    "no node runs in {} (no {NAME} there); start one with `rollbook start`, or \
+                     name its directory with --data-dir",
+                    data_dir.display()
+                );
+                return Err(NodeError::NotRunning(told).into());
+            }
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::api::SELECT_LIMIT;
 use crate::layers::Layer;
 
 /// Examples under `rollbook --help`; a test parses every line of them.
@@ -41,10 +42,8 @@ const NODES_EXAMPLES: &str = "\
 Examples:
   rollbook nodes
   rollbook nodes --online --capability storage
+  rollbook nodes --grant staked --presence left --sort -uptime
   rollbook nodes --all --json";
-
-/// How many nodes are selected unless it is said.
-pub(crate) const SELECT_LIMIT: usize = 10;
 
 const SELECT_EXAMPLES: &str = "\
 Examples:
@@ -162,9 +161,22 @@ pub(crate) struct StartArgs {
     /// Look for nodes on the local network by multicast DNS, and be found there [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) mdns: Option<String>,
-    /// Loopback address of the HTTP API, port 0 for any [default: 127.0.0.1:7656]
+    /// Address of the HTTP API, port 0 for any. Beyond loopback everything needs the token [default:
+    /// 127.0.0.1:7656]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) http: Option<String>,
+    /// File with the token of the HTTP API, in place of a new one at each start
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_token_file: Option<String>,
+    /// Origin whose web pages may read the HTTP API, such as https://status.example; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) http_allow_origin: Vec<String>,
+    /// Requests to the HTTP API that one address may make in a second [default: 500]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) http_rate: Option<String>,
+    /// Serve the read routes of a masa-oracle node too
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) masa_api: Option<String>,
     /// What this node can do, for others to find it by; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) capability: Vec<String>,
@@ -213,6 +225,10 @@ impl StartArgs {
         layer.flag("reach", self.reach);
         layer.flag("mdns", self.mdns);
         layer.flag("http", self.http);
+        layer.flag("http-token-file", self.http_token_file);
+        layer.flag("http-allow-origin", self.http_allow_origin);
+        layer.flag("http-rate", self.http_rate);
+        layer.flag("masa-api", self.masa_api);
         layer.flag("capability", self.capability);
         layer.flag("agent", self.agent);
         layer.flag("sync-interval", self.sync_interval);
@@ -260,6 +276,22 @@ pub(crate) struct NodesArgs {
     /// Only nodes that announce this capability
     #[arg(long, value_name = "NAME")]
     pub(crate) capability: Option<String>,
+    /// Only nodes that have this grant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) grant: Option<String>,
+    /// Only nodes of this standing
+    #[arg(long, value_parser = ["pending", "admitted", "banned", "removed"])]
+    pub(crate) standing: Option<String>,
+    /// Only nodes of this presence
+    #[arg(long, value_parser = ["online", "left", "unknown"])]
+    pub(crate) presence: Option<String>,
+    /// Only nodes whose home is this authority
+    #[arg(long, value_name = "PEER")]
+    pub(crate) home: Option<String>,
+    /// What to order by: peerId, firstJoined, lastJoined, lastUpdated or uptime; with - before it
+    /// the greatest first
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }

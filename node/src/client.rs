@@ -2,11 +2,13 @@
 //!
 //! Invariants:
 //! * every answer comes from the node that wrote `api.json`: each carries its peer id
-//! * nothing leaves this machine: no proxy, no redirect, a loopback address only
+//! * nothing leaves this machine: no proxy, no redirect, an address of this machine only
+//! * the token is shown where it is needed, and for a read only to who proved to be the node
 //! * no request waits for ever
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use rollbook::PeerId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::http::{Request, Response};
+use serde_json::value::RawValue;
+use ureq::http::{Request, Response, StatusCode};
 use ureq::{Agent, Body};
 
 use crate::api::PEER_ID_HEADER;
@@ -38,13 +41,9 @@ impl Client {
     pub(crate) fn open(data_dir: &Path) -> Result<Self> {
         let api = ApiFile::read(data_dir)?;
         // The file is the user's own, but its token must not be carried elsewhere by mistake.
-        let local = api
-            .url
-            .strip_prefix("http://")
-            .and_then(|address| address.parse::<SocketAddr>().ok())
-            .is_some_and(|address| address.ip().is_loopback());
-        if !local {
-            bail!("{} names no loopback address", api_file::path(data_dir).display());
+        let address = api.url.strip_prefix("http://").and_then(|address| address.parse().ok());
+        if !address.is_some_and(|address: SocketAddr| is_of_this_machine(address.ip())) {
+            bail!("{} names no address of this machine", api_file::path(data_dir).display());
         }
         let agent = Agent::config_builder()
             .proxy(None)
@@ -61,7 +60,32 @@ impl Client {
 
     /// Reads the text of a resource.
     pub(crate) fn get_text(&self, path_and_query: &str) -> Result<String> {
-        self.text(self.request("GET", path_and_query).body(())?)
+        self.text(self.read(path_and_query)?)
+    }
+
+    /// All pages of a list of nodes, a page at a time.
+    pub(crate) fn node_pages(&self, query: &str) -> NodePages<'_> {
+        NodePages { client: self, query: query.to_owned(), after: Some(String::new()) }
+    }
+
+    /// The data directory whose node this is.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Where the node says that it answers.
+    pub(crate) fn api(&self) -> &ApiFile {
+        &self.api
+    }
+
+    /// Whether a node is ready; the text says why not.
+    pub(crate) fn ready(&self) -> Result<std::result::Result<(), String>> {
+        let mut response = self.ask("/readyz")?;
+        let text = response.body_mut().read_to_string().unwrap_or_default();
+        Ok(match response.status().is_success() {
+            true => Ok(()),
+            false => Err(refusal(&text).unwrap_or(text)),
+        })
     }
 
     /// Reads a resource.
@@ -72,7 +96,7 @@ impl Client {
     /// Gives a command that needs no body.
     pub(crate) fn command(&self, method: &str, path: &str) -> Result<()> {
         let request = self.request(method, path).header("authorization", self.bearer());
-        self.text(request.body(())?).map(drop)
+        self.text(checked(self.run(request.body(())?)?)?).map(drop)
     }
 
     /// Gives a command with a body and reads what came of it.
@@ -81,14 +105,14 @@ impl Client {
             .request("POST", path)
             .header("authorization", self.bearer())
             .header("content-type", "application/json");
-        parsed(&self.text(request.body(serde_json::to_vec(body)?)?)?)
+        let request = request.body(serde_json::to_vec(body)?)?;
+        parsed(&self.text(checked(self.run(request)?)?)?)
     }
 
     /// Follows the node's events, after the one of number `after` or from now on.
     pub(crate) fn events(&self, after: Option<u64>) -> Result<EventReader> {
         let query = after.map(|id| format!("?after={id}")).unwrap_or_default();
-        let request = self.request("GET", &format!("/api/v1/events{query}")).body(())?;
-        let response = self.checked(self.agent.run(request))?;
+        let response = self.read(&format!("/api/v1/events{query}"))?;
         Ok(EventReader { lines: BufReader::new(Box::new(response.into_body().into_reader())) })
     }
 
@@ -100,25 +124,34 @@ impl Client {
         format!("Bearer {}", self.api.token)
     }
 
-    fn text(&self, request: Request<impl ureq::AsSendBody>) -> Result<String> {
-        let mut response = self.checked(self.agent.run(request))?;
+    fn text(&self, mut response: Response<Body>) -> Result<String> {
         // The roll of a large network is larger than the default limit.
         let text = response.body_mut().with_config().limit(u64::MAX).read_to_string();
         text.map_err(|error| self.unreachable(error))
     }
 
-    /// Turns what went wrong, on the way or at the node, into one line.
-    fn checked(&self, result: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>> {
-        let mut response = result.map_err(|error| self.unreachable(error))?;
-        let answered_by = response.headers().get(PEER_ID_HEADER).map(|value| value.as_bytes());
-        if answered_by != Some(self.api.peer_id.as_bytes()) {
-            return Err(self.stale("another program answers there"));
-        }
-        if response.status().is_success() {
+    fn read(&self, path_and_query: &str) -> Result<Response<Body>> {
+        checked(self.ask(path_and_query)?)
+    }
+
+    /// Asks without the token, and with it where a node demands it for reads too.
+    fn ask(&self, path_and_query: &str) -> Result<Response<Body>> {
+        let response = self.run(self.request("GET", path_and_query).body(())?)?;
+        if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let text = response.body_mut().read_to_string().unwrap_or_default();
-        Err(refusal(&text).unwrap_or_else(|| anyhow!("the node answered {}", response.status())))
+        let request = self.request("GET", path_and_query).header("authorization", self.bearer());
+        self.run(request.body(())?)
+    }
+
+    /// What the node answers, whatever that is.
+    fn run(&self, request: Request<impl ureq::AsSendBody>) -> Result<Response<Body>> {
+        let response = self.agent.run(request).map_err(|error| self.unreachable(error))?;
+        let answered_by = response.headers().get(PEER_ID_HEADER).map(|value| value.as_bytes());
+        match answered_by == Some(self.api.peer_id.as_bytes()) {
+            true => Ok(response),
+            false => Err(self.stale("another program answers there")),
+        }
     }
 
     fn unreachable(&self, error: ureq::Error) -> anyhow::Error {
@@ -135,12 +168,61 @@ impl Client {
     }
 
     fn stale(&self, reason: &str) -> anyhow::Error {
-        anyhow!(
-            "no node runs in {} (stale {}: it names {}, and {reason})",
-            self.data_dir.display(),
-            api_file::NAME,
-            self.api.url
-        )
+        let dir = self.data_dir.display();
+        let (name, url) = (api_file::NAME, &self.api.url);
+        let told = format!("no node runs in {dir} (stale {name}: it names {url}, and {reason})");
+        NodeError::NotRunning(told).into()
+    }
+}
+
+/// Why a command to a node came to nothing, where a program may want to tell.
+#[derive(Debug)]
+pub(crate) enum NodeError {
+    /// No node runs there.
+    NotRunning(String),
+    /// The node understood and said no.
+    Refused(String),
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRunning(text) | Self::Refused(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {}
+
+/// The pages of a list of nodes.
+#[derive(Debug)]
+pub(crate) struct NodePages<'a> {
+    client: &'a Client,
+    query: String,
+    /// Where the next page begins; empty for the first.
+    after: Option<String>,
+}
+
+impl Iterator for NodePages<'_> {
+    /// The nodes of a page, each as its JSON.
+    type Item = Result<Vec<Box<RawValue>>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            nodes: Vec<Box<RawValue>>,
+            next: Option<String>,
+        }
+        let after = self.after.take()?;
+        let mut path = format!("/api/v1/nodes?{}", self.query);
+        if !after.is_empty() {
+            path.push_str(&format!("&after={}", escaped(&after)));
+        }
+        let page = self.client.get::<Page>(&path).map(|page| {
+            self.after = page.next;
+            page.nodes
+        });
+        Some(page)
     }
 }
 
@@ -198,12 +280,29 @@ fn parsed<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).context("the node's answer is not understood (another version?)")
 }
 
-fn refusal(body: &str) -> Option<anyhow::Error> {
+/// Turns a refusal into an error.
+fn checked(mut response: Response<Body>) -> Result<Response<Body>> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let text = response.body_mut().read_to_string().unwrap_or_default();
+    let told = refusal(&text).unwrap_or_else(|| format!("the node answered {}", response.status()));
+    Err(NodeError::Refused(told).into())
+}
+
+/// Why the node said no.
+fn refusal(body: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Refusal {
         error: String,
     }
-    serde_json::from_str::<Refusal>(body).ok().map(|refusal| anyhow!(refusal.error))
+    serde_json::from_str::<Refusal>(body).ok().map(|refusal| refusal.error)
+}
+
+/// Whether only programs on this machine can answer there.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    // The system lets nobody listen on an address that is another machine's.
+    ip.is_loopback() || TcpListener::bind((ip, 0)).is_ok()
 }
 
 /// Reads a peer id that a person typed.
@@ -275,7 +374,7 @@ mod tests {
                 ApiFile { url: url.into(), token: "t".into(), peer_id: "p".into(), listen: vec![] };
             api.write(dir.path()).expect("written");
             let error = Client::open(dir.path()).expect_err("refused");
-            assert!(format!("{error:#}").contains("no loopback address"), "{url}");
+            assert!(format!("{error:#}").contains("no address of this machine"), "{url}");
         }
     }
 

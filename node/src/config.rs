@@ -1,13 +1,15 @@
 //! What `start` runs with: the settings from flags, variables and file, checked, with defaults.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
+use axum::http::HeaderValue;
 use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder, Reach};
 
 use crate::allow_list::AllowList;
+use crate::api::{Options, Token};
 use crate::layers::{Layer, Layers};
 
 /// Where a node keeps its files if nothing else is said.
@@ -15,6 +17,8 @@ pub(crate) const DATA_DIR: &str = "./rollbook-data";
 /// The network that a node belongs to if nothing else is said.
 pub(crate) const NETWORK: &str = "main";
 const HTTP: &str = "127.0.0.1:7656";
+/// Requests of one address in a second if nothing else is said.
+const HTTP_RATE: u32 = 500;
 
 /// Checked settings. What is `None` or empty is left to the runtime's defaults.
 #[derive(Debug)]
@@ -27,6 +31,11 @@ pub(crate) struct Config {
     pub(crate) reach: Option<Reach>,
     pub(crate) mdns: bool,
     pub(crate) http: SocketAddr,
+    /// Read at the start, as it must be there from then on.
+    pub(crate) http_token_file: Option<PathBuf>,
+    pub(crate) http_allow_origins: Vec<HeaderValue>,
+    pub(crate) http_rate: u32,
+    pub(crate) masa_api: bool,
     pub(crate) capabilities: Vec<String>,
     pub(crate) agent: Option<String>,
     pub(crate) sync_interval: Option<Duration>,
@@ -78,6 +87,10 @@ impl Config {
                 Some(address) => address,
                 None => HTTP.parse().expect("the default is an address"),
             },
+            http_token_file: layers.one("http-token-file", text)?.map(PathBuf::from),
+            http_allow_origins: layers.many("http-allow-origin", origin)?.unwrap_or_default(),
+            http_rate: layers.one("http-rate", count)?.unwrap_or(HTTP_RATE),
+            masa_api: layers.one("masa-api", switch)?.unwrap_or(false),
             capabilities: layers.many("capability", text)?.unwrap_or_default(),
             agent: layers.one("agent", text)?,
             sync_interval: layers.one("sync-interval", duration)?,
@@ -87,6 +100,25 @@ impl Config {
             grant_names: layers.many("grant-name", text)?.unwrap_or_default(),
             max_connections: layers.one("max-connections", count)?,
             fresh: layers.one("fresh", switch)?.unwrap_or(false),
+        })
+    }
+
+    /// How its HTTP API is served.
+    pub(crate) fn api_options(&self) -> Result<Options> {
+        let token = match &self.http_token_file {
+            Some(path) => {
+                let named = || format!("--http-token-file {}", path.display());
+                let text = std::fs::read_to_string(path).with_context(named)?;
+                Token::chosen(&text).map_err(|reason| anyhow!("{}: {reason}", named()))?
+            }
+            None => Token::random().map_err(|error| anyhow!("no random numbers: {error}"))?,
+        };
+        Ok(Options {
+            token,
+            beyond_loopback: !self.http.ip().to_canonical().is_loopback(),
+            allowed_origins: self.http_allow_origins.clone(),
+            masa: self.masa_api,
+            rate: self.http_rate,
         })
     }
 
@@ -160,21 +192,26 @@ fn authority(text: &str) -> Result<Multiaddr, String> {
 
 fn http(text: &str) -> Result<SocketAddr, String> {
     let localhost = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    let address: SocketAddr = localhost.as_deref().unwrap_or(text).parse().map_err(|_invalid| {
-        format!("{text:?} is not an address and a port such as 127.0.0.1:7656")
-    })?;
-    let is_loopback = match address.ip() {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
+    localhost
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_invalid| format!("{text:?} is not an address and a port such as 127.0.0.1:7656"))
+}
+
+/// An origin as browsers write it: scheme, host, and a port where it is not the scheme's own.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let refused = || {
+        format!("{text:?} is not an origin such as https://status.example (no path, no wildcard)")
     };
-    match is_loopback {
-        true => Ok(address),
-        false => Err(format!(
-            "the HTTP API answers on this machine only, and {} is not a loopback address: use \
-             127.0.0.1:{} (and a tunnel to reach it from elsewhere)",
-            address.ip(),
-            address.port()
-        )),
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    match rest {
+        Some(host) if !host.is_empty() && host.bytes().all(plain) => {
+            HeaderValue::from_str(text).map_err(|_not_plain| refused())
+        }
+        _ => Err(refused()),
     }
 }
 
@@ -241,7 +278,7 @@ mod tests {
         let file = format!(
             "network = \"test\"\nauthority = [\"{AUTHORITY}\"]\ndata-dir = \"/var/lib/rollbook\"\n\
              listen = [\"/ip4/127.0.0.1/tcp/0\"]\nexternal-address = \"/ip4/192.0.2.8/tcp/1\"\n\
-             reach = \"private\"\nmdns = true\nhttp = \"[::1]:0\"\ncapability = [\"storage\"]\nagent = \"x/1\"\n\
+             reach = \"private\"\nmdns = true\nhttp = \"[::1]:0\"\nmasa-api = true\nhttp-rate = 7\ncapability = [\"storage\"]\nagent = \"x/1\"\n\
              sync-interval = \"500ms\"\nkey-type = \"secp256k1\"\nadmission = \"manual\"\n\
              grant-name = [\"indexer\"]\nmax-connections = 64\nfresh = true\n"
         );
@@ -254,6 +291,8 @@ mod tests {
         assert_eq!(config.external_addresses.len(), 1);
         assert_eq!((config.reach, config.mdns), (Some(Reach::Private), true));
         assert_eq!(config.http.to_string(), "[::1]:0");
+        assert!(config.masa_api);
+        assert_eq!(config.http_rate, 7);
         assert_eq!(config.capabilities, ["storage"]);
         assert_eq!(config.agent.as_deref(), Some("x/1"));
         assert_eq!(config.sync_interval, Some(Duration::from_millis(500)));
@@ -300,6 +339,8 @@ mod tests {
         assert!(refusal("reach", "all").contains("neither loopback, private nor public"));
         refusal("mdns", "on");
         refusal("fresh", "maybe");
+        refusal("masa-api", "maybe");
+        refusal("http-rate", "0");
         refusal("max-connections", "0");
         refusal("max-connections", "many");
         refusal("data-dir", " ");
@@ -314,15 +355,52 @@ mod tests {
     }
 
     #[test]
-    fn http_is_for_this_machine_only() {
-        for text in ["0.0.0.0:7656", "192.168.0.1:80", "[::]:0", "[2001:db8::1]:1"] {
-            assert!(refusal("http", text).contains("is not a loopback address"), "{text}");
-        }
+    fn http_may_be_bound_beyond_loopback_and_then_says_so() {
         for text in ["127.0.0.1", "7656", "evil.example:80", "127.0.0.1:99999"] {
             assert!(refusal("http", text).contains("is not an address and a port"), "{text}");
         }
-        for text in ["127.0.0.1:0", "127.0.0.2:7656", "[::1]:1", "localhost:7656"] {
-            assert!(load(&[("http", text)]).is_ok(), "{text}");
+        for (text, beyond) in [
+            ("127.0.0.1:0", false),
+            ("127.0.0.2:7656", false),
+            ("[::1]:1", false),
+            ("localhost:7656", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:7656", true),
+            ("192.168.0.1:80", true),
+            ("[::]:0", true),
+            ("[2001:db8::1]:1", true),
+        ] {
+            let options = load(&[("http", text)]).and_then(|config| config.api_options());
+            assert_eq!(options.expect("loaded").beyond_loopback, beyond, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_file_is_read_and_checked() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("token");
+        let options = || {
+            let name = path.to_str().expect("a plain path");
+            load(&[("http-token-file", name)]).expect("loaded").api_options()
+        };
+        let missing = format!("{:#}", options().expect_err("missing"));
+        assert!(missing.starts_with("--http-token-file /"), "{missing}");
+        std::fs::write(&path, "short\n").expect("written");
+        let short = format!("{:#}", options().expect_err("short"));
+        assert!(short.contains("32 to 512") && !short.contains('\n'), "{short}");
+        let token = "0123456789abcdef0123456789abcdef";
+        std::fs::write(&path, format!("{token}\n")).expect("written");
+        assert_eq!(options().expect("good").token.reveal(), token);
+    }
+
+    #[test]
+    fn an_origin_is_whole_and_no_pattern() {
+        for text in ["*", "https://", "null", "https://a.example/", "ftp://a", "https://*.a", ""] {
+            refusal("http-allow-origin", text);
+        }
+        for text in ["https://a.example", "http://localhost:3000", "http://[::1]:80"] {
+            let config = load(&[("http-allow-origin", text)]).expect("loaded");
+            assert_eq!(config.http_allow_origins, [text]);
         }
     }
 }

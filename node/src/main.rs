@@ -11,10 +11,12 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod exit;
 mod first_screen;
 mod layers;
 mod masa;
 mod output;
+mod progress;
 mod signals;
 mod start;
 mod table;
@@ -36,5 +38,5 @@ fn main() -> ExitCode {
     let line = output::one_line(&error);
     // With standard error closed there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "error: {line}");
-    ExitCode::FAILURE
+    exit::code(&error).into()
 }

@@ -1,18 +1,14 @@
 //! `rollbook start`: a node with its HTTP API, from the first check to an orderly end.
 
-use std::future::IntoFuture as _;
 use std::io::{self, IsTerminal as _};
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context as _, Result, anyhow};
 use rollbook::{NodeHandle, Role};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tracing_subscriber::EnvFilter;
 
-use crate::api::{self, Token};
+use crate::api::{self, Limits, Options, Server};
 use crate::api_file::ApiFile;
 use crate::cli::StartArgs;
 use crate::config::Config;
@@ -23,8 +19,6 @@ use crate::signals::Signals;
 /// Warnings of the libraries are about single peers, and in a network of any size there is always
 /// one: they are for those who ask.
 const DEFAULT_LOG: &str = "error,rollbook=warn";
-/// How long readers of the API may take to notice that the node has stopped.
-const HTTP_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs a node until it is told to stop.
 pub(crate) fn run(args: StartArgs) -> Result<()> {
@@ -42,12 +36,13 @@ pub(crate) fn run(args: StartArgs) -> Result<()> {
 async fn start(config: Config) -> Result<()> {
     let mut signals =
         Signals::new(config.allow_list.is_some()).context("cannot listen for signals")?;
+    let options = config.api_options()?;
     let listener = bind(&config).await?;
     let node = tokio::select! {
         node = config.builder()?.start() => node?,
         () = signals.next() => return Ok(()),
     };
-    let outcome = run_ready(&config, &node, listener, &mut signals).await;
+    let outcome = run_ready(&config, &node, options, listener, &mut signals).await;
     if outcome.is_err() {
         // What failed was outside the node, which still has to leave in order.
         node.leave().await;
@@ -59,17 +54,17 @@ async fn start(config: Config) -> Result<()> {
 async fn run_ready(
     config: &Config,
     node: &NodeHandle,
+    options: Options,
     listener: TcpListener,
     signals: &mut Signals,
 ) -> Result<()> {
-    let token = Token::random().map_err(|error| anyhow!("no random numbers: {error}"))?;
     let api_file = ApiFile {
-        url: format!("http://{}", listener.local_addr().context("HTTP address")?),
-        token: token.reveal().to_owned(),
+        url: url(listener.local_addr().context("HTTP address")?),
+        token: options.token.reveal().to_owned(),
         peer_id: node.peer_id().to_string(),
         listen: node.listen_addresses().iter().map(ToString::to_string).collect(),
     };
-    let server = Server::spawn(listener, api::router(node.clone(), token));
+    let server = Server::spawn(listener, api::router(node.clone(), options), Limits::default());
     api_file
         .write(node.data_dir())
         .with_context(|| format!("cannot write api.json in {}", node.data_dir().display()))?;
@@ -129,8 +124,18 @@ async fn bind(config: &Config) -> Result<TcpListener> {
     })
 }
 
+/// Where this machine reaches the API.
+fn url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
 fn runs_at(config: &Config, address: SocketAddr) -> bool {
-    ApiFile::read(&config.data_dir).is_ok_and(|file| file.url == format!("http://{address}"))
+    ApiFile::read(&config.data_dir).is_ok_and(|file| file.url == url(address))
 }
 
 fn first_screen(config: &Config, node: &NodeHandle, api_file: &ApiFile) -> String {
@@ -171,29 +176,19 @@ fn log_to_stderr(filter: Option<String>) -> Result<()> {
     Ok(())
 }
 
-/// The HTTP server as a task of its own.
-struct Server {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Server {
-    fn spawn(listener: TcpListener, router: axum::Router) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(listener, router).with_graceful_shutdown(async {
-            // A dropped sender means the same.
-            let _ = stopped.await;
-        });
-        Self { stop, task: tokio::spawn(server.into_future()) }
-    }
-
-    /// Lets running answers end, for a short time.
-    async fn stop(self) {
-        // The task may have ended already; either way it is over afterwards.
-        let _ = self.stop.send(());
-        let abort = self.task.abort_handle();
-        if tokio::time::timeout(HTTP_GRACE, self.task).await.is_err() {
-            abort.abort();
+    #[test]
+    fn a_node_that_answers_everywhere_is_reached_by_loopback() {
+        for (address, expected) in [
+            ("0.0.0.0:1", "http://127.0.0.1:1"),
+            ("[::]:1", "http://[::1]:1"),
+            ("192.0.2.7:1", "http://192.0.2.7:1"),
+            ("127.0.0.1:1", "http://127.0.0.1:1"),
+        ] {
+            assert_eq!(url(address.parse().expect("an address")), expected);
         }
     }
 }

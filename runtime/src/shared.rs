@@ -207,6 +207,7 @@ impl Shared {
             roll_bytes: status.roll_bytes,
             leases: status.leases.into(),
             journal_bytes: self.figures.journal_bytes.load(Ordering::Relaxed),
+            journal_fault: self.fault(),
             connections: self.figures.connections.load(Ordering::Relaxed),
             listen: self.listen_addresses(),
             counters: tracker

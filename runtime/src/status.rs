@@ -119,6 +119,9 @@ pub struct Status {
     pub leases: u64,
     /// The size of the journal file.
     pub journal_bytes: u64,
+    /// Why the journal cannot be written at the moment; what changes is in memory only then.
+    #[serde(default)]
+    pub journal_fault: Option<String>,
     /// How many peers are connected.
     pub connections: u32,
     /// The addresses that this node listens on, ending in `/p2p/ID`.

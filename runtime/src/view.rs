@@ -225,14 +225,11 @@ pub struct Filter {
 
 impl Filter {
     /// Whether it selects a node.
-    pub(crate) fn selects(
-        &self,
-        seen: &rollbook_core::NodeView<'_>,
-        names: &GrantNames,
-    ) -> bool {
+    pub(crate) fn selects(&self, seen: &rollbook_core::NodeView<'_>, names: &GrantNames) -> bool {
         let standing = Standing::of(seen.standing);
         // A name that no grant has selects nobody.
-        let has = |name: &String| names.of_name(name).is_ok_and(|grant| seen.grants.contains(grant));
+        let has =
+            |name: &String| names.of_name(name).is_ok_and(|grant| seen.grants.contains(grant));
         let can = |wanted: &String| {
             seen.announcement
                 .as_ref()

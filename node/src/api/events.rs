@@ -2,40 +2,83 @@
 //! was cut off goes on where it was. `lagged` says how many a slow reader lost.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::Stream;
-use rollbook::{Lagged, NodeHandle, NumberedEvent};
-use serde::Deserialize;
+use rollbook::{EventPage, Lagged, NodeHandle, NumberedEvent};
+use tokio::sync::Semaphore;
 
 use super::ApiError;
+use super::error::AnyRequest;
+use super::query::{EventsQuery, LogQuery};
 
 /// Shorter than any reader's patience, so that a dead connection is noticed on both sides.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Readers of the stream at a time: each holds a connection for as long as it likes.
+pub(super) const READERS_MAX: usize = 256;
 
-/// Where to begin.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EventsQuery {
-    after: Option<u64>,
+/// The places of those who read the stream.
+#[derive(Clone, Debug)]
+pub(super) struct Readers(Arc<Semaphore>);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(READERS_MAX)))
+    }
 }
 
+/// Events as they come, as server-sent events. Each has its number as its id, and `Last-Event-ID`
+/// or `after` goes on where a reader was. An event named `lagged` says how many a slow reader lost.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "watch",
+    params(
+        EventsQuery,
+        ("Last-Event-ID" = Option<u64>, Header, description = "Wins over `after`"),
+    ),
+    responses(
+        (status = 200, description = "The stream; it ends with the node", body = String,
+            content_type = "text/event-stream"),
+        AnyRequest,
+    )
+)]
 pub(crate) async fn events(
     State(node): State<NodeHandle>,
+    State(readers): State<Readers>,
     query: Result<Query<EventsQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let watch = node.watch(begin(&query?.0, &headers)?);
-    let stream = futures::stream::unfold(watch, |mut watch| async move {
+    let after = begin(&query?.0, &headers)?;
+    let place = readers.0.try_acquire_owned().map_err(|_all_taken| {
+        let message = format!("{READERS_MAX} readers follow the events already");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    })?;
+    // The place is given back when the stream is dropped, however it ended.
+    let watch = (node.watch(after), place);
+    let stream = futures::stream::unfold(watch, |(mut watch, place)| async move {
         let message = message(watch.next().await?);
-        Some((Ok(message), watch))
+        Some((Ok(message), (watch, place)))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// The events that are still kept, oldest first, page by page.
+#[utoipa::path(
+    get, path = "/api/v1/events/log", tag = "watch", params(LogQuery),
+    responses((status = 200, description = "A page of events", body = EventPage), AnyRequest)
+)]
+pub(crate) async fn log(
+    State(node): State<NodeHandle>,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Json<EventPage>, ApiError> {
+    let Query(query) = query?;
+    Ok(Json(node.events(query.after, query.limit()?)))
 }
 
 /// The header wins: a browser that reconnects sends it beside the first request's query.

@@ -1,21 +1,30 @@
 //! Who may ask: a `Host` that is the loopback address, headers of bounded size, and for writes the
-//! token.
+//! token. Beyond the loopback address everybody needs the token for everything, and may call the
+//! node by any name.
 //!
 //! A page of any web site can make a browser send requests to the loopback address. It cannot read
 //! the answers of another origin, unless its own name is made to resolve to that address (DNS
-//! rebinding). Its name is then in `Host`, so a `Host` that is a name is refused.
+//! rebinding). Its name is then in `Host`, so a `Host` that is a name is refused. No web page has
+//! the token.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use subtle::ConstantTimeEq as _;
 
 use super::ApiError;
 
 const HEADERS_SIZE_MAX: usize = 16 << 10;
+/// Whoever guesses must not get through all tokens of fewer characters.
+const TOKEN_SIZE_MIN: usize = 32;
+const TOKEN_SIZE_MAX: usize = 512;
+/// Covers a large import over a slow line to a slow disk.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a write must show. Never printed.
 #[derive(Clone)]
@@ -29,6 +38,19 @@ impl Token {
         Ok(Self(hex::encode(bytes)))
     }
 
+    /// One that an operator chose; the error says what it must be.
+    pub(crate) fn chosen(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+        match (TOKEN_SIZE_MIN..=TOKEN_SIZE_MAX).contains(&text.len()) && plain {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!(
+                "a token is {TOKEN_SIZE_MIN} to {TOKEN_SIZE_MAX} visible ASCII characters on one \
+                 line"
+            )),
+        }
+    }
+
     /// For `api.json`, whose reader may write.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
@@ -36,9 +58,7 @@ impl Token {
 
     /// Compares without telling by its duration how much was right.
     fn matches(&self, shown: &[u8]) -> bool {
-        let known = self.0.as_bytes();
-        let differences = known.iter().zip(shown).fold(0, |all, (a, b)| all | (a ^ b));
-        std::hint::black_box(differences) == 0 && known.len() == shown.len()
+        self.0.as_bytes().ct_eq(shown).into()
     }
 }
 
@@ -48,22 +68,54 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Lets only requests through that were meant for the loopback address.
-pub(crate) async fn require_loopback(request: Request, next: Next) -> Result<Response, ApiError> {
+/// What a request has to show.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    token: Token,
+    beyond_loopback: bool,
+}
+
+impl Access {
+    pub(super) fn new(token: Token, beyond_loopback: bool) -> Self {
+        Self { token, beyond_loopback }
+    }
+
+    /// For routes that are described and not served.
+    pub(super) fn nobody() -> Self {
+        Self::new(Token(String::new()), true)
+    }
+}
+
+/// Lets only requests through that were meant for the loopback address, or show the token.
+pub(super) async fn require_access(
+    State(access): State<Access>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
     check_size(request.headers())?;
-    check_host(request.uri(), request.headers())?;
+    check_host(request.uri(), request.headers(), access.beyond_loopback)?;
+    if access.beyond_loopback {
+        check_token(&access.token, request.headers())?;
+    }
     Ok(next.run(request).await)
 }
 
 /// Lets only requests through that show the token.
-pub(crate) async fn require_token(
-    State(token): State<Token>,
+pub(super) async fn require_token(
+    State(access): State<Access>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    check_token(&token, request.headers())?;
+    check_token(&access.token, request.headers())?;
     tracing::info!(method = %request.method(), path = request.uri().path(), "a write");
     Ok(next.run(request).await)
+}
+
+/// Gives up on a request whose body does not come or whose answer does not begin.
+pub(super) async fn require_patience(request: Request, next: Next) -> Result<Response, ApiError> {
+    tokio::time::timeout(PATIENCE, next.run(request))
+        .await
+        .map_err(|_elapsed| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the request took too long"))
 }
 
 fn check_size(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -76,11 +128,14 @@ fn check_size(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_host(uri: &Uri, headers: &HeaderMap, any_name: bool) -> Result<(), ApiError> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().ok_or_else(|| ApiError::bad_request("a Host header is required"))?;
     if hosts.next().is_some() {
         return Err(ApiError::bad_request("one Host header is allowed"));
+    }
+    if any_name {
+        return Ok(());
     }
     let named = uri.authority().map(|authority| authority.as_str().as_bytes());
     for name in [Some(host.as_bytes()), named].into_iter().flatten() {
@@ -121,7 +176,7 @@ fn check_token(token: &Token, headers: &HeaderMap) -> Result<(), ApiError> {
     let refused = |message| Err(ApiError::new(StatusCode::UNAUTHORIZED, message));
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return refused("a write needs the token of api.json: `Authorization: Bearer TOKEN`");
+        return refused("the token of api.json is needed: `Authorization: Bearer TOKEN`");
     };
     let shown = value.as_bytes();
     let is_bearer = shown.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"bearer "));
@@ -147,7 +202,7 @@ mod tests {
         for host in hosts {
             headers.append(header::HOST, HeaderValue::from_str(host).expect("plain text"));
         }
-        check_host(&uri.parse().expect("a URI"), &headers).err().map(|error| error.status)
+        check_host(&uri.parse().expect("a URI"), &headers, false).err().map(|error| error.status)
     }
 
     #[test]
@@ -200,6 +255,23 @@ mod tests {
         assert_eq!(host_status("/", &[]), Some(StatusCode::BAD_REQUEST));
         let twice = ["127.0.0.1", "127.0.0.1"];
         assert_eq!(host_status("/", &twice), Some(StatusCode::BAD_REQUEST));
+    }
+
+    #[test]
+    fn beyond_loopback_a_node_has_any_one_name() {
+        let check = |headers: &HeaderMap| check_host(&Uri::from_static("/"), headers, true);
+        assert_eq!(check(&headers(&[(header::HOST, "roll.example")])), Ok(()));
+        assert_eq!(check(&HeaderMap::new()).err().map(|e| e.status.as_u16()), Some(400));
+    }
+
+    #[test]
+    fn a_chosen_token_is_long_and_visible() {
+        let good = "0123456789abcdef0123456789ABCDEF";
+        assert_eq!(Token::chosen(&format!("{good}\n")).expect("good").reveal(), good);
+        for bad in ["", "short", &good[1..], &format!("{good} x"), &format!("{good}\nx"), "é"] {
+            assert!(Token::chosen(bad).is_err(), "{bad:?}");
+        }
+        assert!(Token::chosen(&"x".repeat(TOKEN_SIZE_MAX + 1)).is_err());
     }
 
     #[test]

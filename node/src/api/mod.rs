@@ -1,43 +1,53 @@
-//! The HTTP API on the loopback address: reads for anybody on this machine, writes with the token.
+//! The HTTP API: reads, writes with the token, events, metrics.
 //!
-//! | route | does |
-//! |---|---|
-//! | `GET /api/v1/nodes` | the roll; `?online`, `?all`, `?capability=NAME` |
-//! | `GET /api/v1/nodes/{peerId}` | one node |
-//! | `GET /api/v1/nodes/{peerId}/explain` | why it is seen so: facts with their statements |
-//! | `GET /api/v1/select` | the most reliable nodes: `?capability=NAME`, `&grant=NAME`, `&limit=N` |
-//! | `GET /api/v1/status` | this node's own state |
-//! | `GET /api/v1/events` | server-sent events; `?after=ID` or `Last-Event-ID` resumes |
-//! | `POST /api/v1/nodes/{peerId}/admit`, `/ban`, `/remove` | an operator's decision |
-//! | `POST`, `DELETE /api/v1/nodes/{peerId}/grants/{name}` | gives or takes back a grant |
-//! | `POST /api/v1/nodes/{peerId}/observations/{counter}` | counts; `?count=N` |
-//! | `POST /api/v1/import` | takes over what another system knew |
-//! | `GET /healthz` | `ok` |
+//! The routes and what they take and answer are in `docs/openapi.json`, which is made from the
+//! handlers here (`openapi`) and served by every node.
 //!
 //! Invariants:
-//! * a request that does not name the loopback address reaches no handler (DNS rebinding)
-//! * every answer but `ok` and the event stream is JSON, errors included: `{"error":"..."}`
-//! * no answer allows another origin to read it (no CORS headers)
+//! * on the loopback address, a request that does not name it reaches no handler (DNS rebinding);
+//!   beyond it, a request without the token reaches no handler
+//! * a write needs the token everywhere
+//! * every answer but `ok`, metrics and the event stream is JSON, errors included:
+//!   `{"error":"..."}`
+//! * no answer allows another origin to read it, except to those that the operator named
+//! * every answer is bounded: the roll and the events come in pages
 
 mod error;
 mod events;
 mod guard;
+mod health;
+mod masa;
+mod metrics;
+mod openapi;
+mod query;
+mod rate;
 mod read;
+mod server;
 mod write;
 
+#[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
+mod masa_tests;
 #[cfg(test)]
 mod tests;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use rollbook::NodeHandle;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::error::ApiError;
+use self::events::Readers;
+use self::guard::Access;
 pub(crate) use self::guard::Token;
+pub(crate) use self::query::SELECT_LIMIT;
+use self::rate::Rates;
+pub(crate) use self::server::{Limits, Server};
 pub(crate) use self::write::ImportRequest;
 
 /// Every answer says who gave it, so that a stale `api.json` is noticed.
@@ -46,12 +56,27 @@ pub(crate) const PEER_ID_HEADER: &str = "rollbook-peer-id";
 const IMPORT_SIZE_MAX: usize = 8 << 20;
 const BODY_SIZE_MAX: usize = 4 << 10;
 
+/// How the API is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// What a write must show, and beyond loopback every request.
+    pub(crate) token: Token,
+    /// Whether it answers on other addresses than that of loopback.
+    pub(crate) beyond_loopback: bool,
+    /// Origins whose pages may read answers.
+    pub(crate) allowed_origins: Vec<HeaderValue>,
+    /// Whether the Go network's routes are served too.
+    pub(crate) masa: bool,
+    /// Requests that one address may make in a second.
+    pub(crate) rate: u32,
+}
+
 /// What the handlers share.
 #[derive(Clone)]
 struct Api {
     node: NodeHandle,
-    token: Token,
     peer_id: HeaderValue,
+    readers: Readers,
 }
 
 impl FromRef<Api> for NodeHandle {
@@ -60,35 +85,49 @@ impl FromRef<Api> for NodeHandle {
     }
 }
 
+impl FromRef<Api> for Readers {
+    fn from_ref(api: &Api) -> Self {
+        api.readers.clone()
+    }
+}
+
 /// All routes of a running node.
-pub(crate) fn router(node: NodeHandle, token: Token) -> Router {
+pub(crate) fn router(node: NodeHandle, options: Options) -> Router {
     let peer_id = HeaderValue::try_from(node.peer_id().to_string()).expect("base58 is plain text");
-    let api = Api { node, token, peer_id };
-    let writes = Router::new()
-        .route("/api/v1/nodes/{peer}/admit", post(write::admit))
-        .route("/api/v1/nodes/{peer}/ban", post(write::ban))
-        .route("/api/v1/nodes/{peer}/remove", post(write::remove))
-        .route("/api/v1/nodes/{peer}/grants/{name}", post(write::grant).delete(write::revoke))
-        .route("/api/v1/nodes/{peer}/observations/{counter}", post(write::observe))
-        .route("/api/v1/import", post(write::import).layer(DefaultBodyLimit::max(IMPORT_SIZE_MAX)))
-        .route_layer(from_fn_with_state(api.token.clone(), guard::require_token));
-    Router::new()
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/api/v1/nodes", get(read::nodes))
-        .route("/api/v1/nodes/{peer}", get(read::node))
-        .route("/api/v1/nodes/{peer}/explain", get(read::explain))
-        .route("/api/v1/select", get(read::select))
-        .route("/api/v1/status", get(read::status))
-        .route("/api/v1/events", get(events::events))
-        .merge(writes)
+    let api = Api { node, peer_id, readers: Readers::default() };
+    let access = Access::new(options.token, options.beyond_loopback);
+    let (described, _) = openapi::routes(&access).split_for_parts();
+    let mut routes = described.route("/api/v1/openapi.json", get(openapi::serve));
+    if options.masa {
+        routes = routes.merge(masa::routes());
+    }
+    let routes = routes
         .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "no such resource") })
         .method_not_allowed_fallback(|| async {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "no such method on this resource")
         })
         .layer(DefaultBodyLimit::max(BODY_SIZE_MAX))
-        .layer(from_fn(guard::require_loopback))
-        .layer(map_response_with_state(api.peer_id.clone(), mark))
-        .with_state(api)
+        .layer(from_fn(guard::require_patience))
+        .layer(from_fn_with_state(access, guard::require_access))
+        .layer(from_fn_with_state(Rates::new(options.rate), rate::require_rate));
+    let routes = match options.allowed_origins.is_empty() {
+        true => routes,
+        false => routes.layer(cors(options.allowed_origins)),
+    };
+    routes.layer(map_response_with_state(api.peer_id.clone(), mark)).with_state(api)
+}
+
+/// What browsers let pages of these origins do.
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([HeaderName::from_static(PEER_ID_HEADER)])
 }
 
 async fn mark(

@@ -4,69 +4,95 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use rollbook::{Explanation, Filter, NodeHandle, NodeView, PeerId, Status};
-use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use rollbook::{Explanation, NodeHandle, NodeView, PeerId, Status};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ApiError;
+use super::error::{AboutOne, AnyRequest};
+use super::query::{NodesQuery, SelectQuery};
 
-/// Which nodes to return.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct NodesQuery {
-    #[serde(deserialize_with = "switch")]
-    online: bool,
-    #[serde(deserialize_with = "switch")]
-    all: bool,
-    capability: Option<String>,
+/// A page of the roll.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NodesAnswer {
+    /// The nodes in the order that was asked for.
+    pub(crate) nodes: Vec<NodeView>,
+    /// What to give as `after` for the next page; null on the last.
+    pub(crate) next: Option<String>,
 }
 
+/// The roll, page by page.
+#[utoipa::path(
+    get, path = "/api/v1/nodes", tag = "read", params(NodesQuery),
+    responses(
+        (status = 200, description = "A page of the roll", body = NodesAnswer),
+        AnyRequest, AboutOne,
+    )
+)]
 pub(crate) async fn nodes(
     State(node): State<NodeHandle>,
     query: Result<Query<NodesQuery>, QueryRejection>,
-) -> Result<Json<Vec<NodeView>>, ApiError> {
-    let Query(NodesQuery { online, all, capability }) = query?;
-    Ok(Json(node.list(&Filter { online, all, capability })))
+) -> Result<Json<NodesAnswer>, ApiError> {
+    let page = node.page(&query?.0.into_request()?)?;
+    let next = page.next.map(|next| next.to_string());
+    Ok(Json(NodesAnswer { nodes: page.nodes, next }))
 }
 
+/// One node.
+#[utoipa::path(
+    get, path = "/api/v1/nodes/{peerId}", tag = "read",
+    params(("peerId" = String, Path, description = "The node's peer id")),
+    responses(
+        (status = 200, description = "The node", body = NodeView), AnyRequest, AboutOne,
+    )
+)]
 pub(crate) async fn node(
     State(node): State<NodeHandle>,
     peer: Result<Path<String>, PathRejection>,
 ) -> Result<Json<NodeView>, ApiError> {
     let peer = parse_peer(&peer?.0)?;
-    let found = node.get(&peer).map(Json);
-    found
-        .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, format!("the roll has no node {peer}")))
+    node.get(&peer).map(Json).ok_or_else(|| unknown(&peer))
 }
 
-/// Which nodes to select.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SelectQuery {
-    capability: String,
-    grant: Option<String>,
-    limit: Option<usize>,
-}
-
-pub(crate) async fn select(
-    State(node): State<NodeHandle>,
-    query: Result<Query<SelectQuery>, QueryRejection>,
-) -> Result<Json<Vec<NodeView>>, ApiError> {
-    let Query(SelectQuery { capability, grant, limit }) = query?;
-    let limit = limit.unwrap_or(crate::cli::SELECT_LIMIT);
-    Ok(Json(node.select(&capability, grant.as_deref(), limit)?))
-}
-
+/// Why a node is seen as it is: each fact with the statement that it stands in.
+#[utoipa::path(
+    get, path = "/api/v1/nodes/{peerId}/explain", tag = "read",
+    params(("peerId" = String, Path, description = "The node's peer id")),
+    responses(
+        (status = 200, description = "Every fact that is known of it", body = Explanation),
+        AnyRequest, AboutOne,
+    )
+)]
 pub(crate) async fn explain(
     State(node): State<NodeHandle>,
     peer: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Explanation>, ApiError> {
     let peer = parse_peer(&peer?.0)?;
-    let found = node.explain(&peer).map(Json);
-    found
-        .ok_or_else(|| ApiError::new(StatusCode::NOT_FOUND, format!("the roll has no node {peer}")))
+    node.explain(&peer).map(Json).ok_or_else(|| unknown(&peer))
 }
 
+/// The nodes to ask for something, the most reliable first.
+#[utoipa::path(
+    get, path = "/api/v1/select", tag = "read", params(SelectQuery),
+    responses(
+        (status = 200, description = "The most reliable nodes", body = Vec<NodeView>),
+        AnyRequest, AboutOne,
+    )
+)]
+pub(crate) async fn select(
+    State(node): State<NodeHandle>,
+    query: Result<Query<SelectQuery>, QueryRejection>,
+) -> Result<Json<Vec<NodeView>>, ApiError> {
+    let Query(query) = query?;
+    let limit = query.limit()?;
+    Ok(Json(node.select(&query.capability, query.grant.as_deref(), limit)?))
+}
+
+/// This node's own state: role, home, counts, root, counters of everything that was dropped.
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "read",
+    responses((status = 200, description = "The state", body = Status), AnyRequest)
+)]
 pub(crate) async fn status(State(node): State<NodeHandle>) -> Json<Status> {
     Json(node.status())
 }
@@ -76,43 +102,13 @@ pub(crate) fn parse_peer(text: &str) -> Result<PeerId, ApiError> {
     text.parse().map_err(|error| ApiError::bad_request(format!("{text:?}: {error}")))
 }
 
-/// `?online`, `?online=true` and `?online=1` switch on.
-fn switch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "" | "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
-        other => Err(D::Error::custom(format_args!("{other:?} is neither true nor false"))),
-    }
+fn unknown(peer: &PeerId) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, format!("the roll has no node {peer}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn query(text: &str) -> Result<NodesQuery, ApiError> {
-        let uri = format!("http://127.0.0.1/api/v1/nodes?{text}").parse().expect("a URI");
-        Query::try_from_uri(&uri).map(|Query(query)| query).map_err(ApiError::from)
-    }
-
-    #[test]
-    fn switches_may_be_bare() {
-        for text in ["online&all", "online=1&all=true", "online=&all="] {
-            let both = NodesQuery { online: true, all: true, capability: None };
-            assert_eq!(query(text), Ok(both), "{text}");
-        }
-        assert_eq!(query(""), Ok(NodesQuery::default()));
-        assert_eq!(query("online=false&all=0"), Ok(NodesQuery::default()));
-        let storage = query("capability=storage").expect("parsed");
-        assert_eq!(storage.capability.as_deref(), Some("storage"));
-    }
-
-    #[test]
-    fn what_is_not_understood_is_refused() {
-        for text in ["online=maybe", "onlin", "capability=a&capability=b"] {
-            let error = query(text).expect_err("refused");
-            assert_eq!(error.status, StatusCode::BAD_REQUEST, "{text}");
-        }
-    }
 
     #[test]
     fn a_bad_peer_id_is_a_bad_request() {

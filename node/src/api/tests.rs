@@ -8,29 +8,34 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{PEER_ID_HEADER, Token, router};
+use super::{Limits, Options, PEER_ID_HEADER, Server, Token, router};
 use crate::api_file::ApiFile;
 use crate::client::Client;
 
 const OTHER: &str = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9";
 
 /// An authority of its own with its API, until it is dropped.
-struct Running {
-    node: NodeHandle,
-    address: SocketAddr,
+pub(super) struct Running {
+    pub(super) node: NodeHandle,
+    pub(super) address: SocketAddr,
     token: String,
     dir: TempDir,
+    _server: Server,
 }
 
 /// What came back.
-struct Answer {
-    status: StatusCode,
-    head: String,
-    body: String,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) head: String,
+    pub(super) body: String,
 }
 
 impl Running {
     async fn start() -> Self {
+        Self::start_with(Limits::default(), |_| {}).await
+    }
+
+    pub(super) async fn start_with(limits: Limits, change: impl FnOnce(&mut Options)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let listen = "/ip4/127.0.0.1/tcp/0".parse().expect("an address");
         let builder = Node::builder().data_dir(dir.path().to_owned()).listen(vec![listen]);
@@ -39,9 +44,16 @@ impl Running {
         let address = listener.local_addr().expect("bound");
         let token = Token::random().expect("random numbers");
         let revealed = token.reveal().to_owned();
-        let routes = router(node.clone(), token);
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { node, address, token: revealed, dir }
+        let mut options = Options {
+            token,
+            beyond_loopback: false,
+            allowed_origins: Vec::new(),
+            masa: false,
+            rate: 1_000_000,
+        };
+        change(&mut options);
+        let server = Server::spawn(listener, router(node.clone(), options), limits);
+        Self { node, address, token: revealed, dir, _server: server }
     }
 
     fn write_api_file(&self, peer_id: &str) {
@@ -55,7 +67,7 @@ impl Running {
     }
 
     /// Sends a request with the right `Host`, further header lines, and a body.
-    async fn ask(&self, line: &str, headers: &str, body: &str) -> Answer {
+    pub(super) async fn ask(&self, line: &str, headers: &str, body: &str) -> Answer {
         let host = format!("Host: {}\r\n{headers}", self.address);
         self.ask_raw(line, &host, body).await
     }
@@ -81,14 +93,14 @@ impl Running {
         }
     }
 
-    fn bearer(&self) -> String {
+    pub(super) fn bearer(&self) -> String {
         format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", self.token)
     }
 }
 
 impl Answer {
     /// The text of a refusal, which is always JSON.
-    fn error(&self) -> String {
+    pub(super) fn error(&self) -> String {
         assert!(self.head.contains("content-type: application/json"), "{}", self.head);
         let value: serde_json::Value = serde_json::from_str(&self.body).expect("JSON");
         value["error"].as_str().expect("a text").to_owned()
@@ -102,10 +114,11 @@ async fn reads_need_no_token_and_keep_the_order_of_keys() {
     assert_eq!(running.ask("GET /healthz", "", "").await.body, "ok");
     let nodes = running.ask("GET /api/v1/nodes", "", "").await;
     assert_eq!(nodes.status, StatusCode::OK);
-    let nodes: Vec<serde_json::Map<String, serde_json::Value>> =
-        serde_json::from_str(&nodes.body).expect("an array of objects");
+    let page: serde_json::Value = serde_json::from_str(&nodes.body).expect("JSON");
+    assert!(page["next"].is_null(), "{page}");
+    let nodes = page["nodes"].as_array().expect("an array");
     let node = nodes.iter().find(|node| node["peerId"] == own.as_str()).expect("itself");
-    let keys: Vec<_> = node.keys().map(String::as_str).collect();
+    let keys: Vec<_> = node.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(
         keys.join(" "),
         "peerId multiaddrs agent capabilities standing isStaked isValidator grants presence \
@@ -175,7 +188,19 @@ async fn what_is_not_there_or_too_large_is_refused_in_json() {
         ("GET /api/v1/nodes/%FF", "", "", 400),
         (&format!("GET /api/v1/nodes/{OTHER}"), "", "", 404),
         ("GET /api/v1/nodes?online=maybe", "", "", 400),
+        ("GET /api/v1/nodes?limit=-1", "", "", 400),
+        ("GET /api/v1/nodes?limit=0", "", "", 400),
+        ("GET /api/v1/nodes?limit=99999999999999999999", "", "", 400),
+        ("GET /api/v1/nodes?after=nowhere", "", "", 400),
+        ("GET /api/v1/nodes?grant=none", "", "", 404),
+        ("GET /api/v1/select", "", "", 400),
+        ("GET /api/v1/select?capability=x&limit=1001", "", "", 400),
         ("GET /api/v1/events?after=x", "", "", 400),
+        ("GET /api/v1/events/log?after=-1", "", "", 400),
+        ("GET /api/v1/events/log?limit=0", "", "", 400),
+        // Served only where it is asked for.
+        ("GET /api/v1/node/data", "", "", 404),
+        ("GET /api/v1/peers", "", "", 404),
         ("GET /healthz", &long, "", 431),
         (&format!("POST /api/v1/nodes/{OTHER}/grants/none"), &bearer, "", 404),
         ("POST /api/v1/nodes/abc/ban", &bearer, "", 400),
@@ -196,6 +221,135 @@ async fn an_import_may_be_larger_than_other_bodies() {
     let answer = running.ask("POST /api/v1/import", &running.bearer(), &body).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert!(answer.body.contains("\"imported\":0"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn pages_show_every_node_once_in_any_order() {
+    let running = Running::start().await;
+    let mut expected = vec![running.node.peer_id().to_string()];
+    for peer in ["16Uiu2HAm9Nkz9kEMnL1YqPTtXZHQZ1E9rhquwSqKNsUViqTojLZt", OTHER] {
+        let line = format!("POST /api/v1/nodes/{peer}/admit");
+        assert_eq!(running.ask(&line, &running.bearer(), "").await.status, StatusCode::OK);
+        expected.push(peer.to_owned());
+    }
+    expected.sort();
+    for sort in ["peerId", "-peerId", "firstJoined", "-lastUpdated", "-uptime", "lastJoined"] {
+        for limit in 1..=4 {
+            let (mut seen, mut after) = (Vec::new(), String::new());
+            loop {
+                let line = format!("GET /api/v1/nodes?sort={sort}&limit={limit}{after}");
+                let body = running.ask(&line, "", "").await.body;
+                let page: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+                let nodes = page["nodes"].as_array().expect("an array");
+                assert!(nodes.len() <= limit && !nodes.is_empty(), "{page}");
+                seen.extend(nodes.iter().map(|n| n["peerId"].as_str().expect("text").to_owned()));
+                match page["next"].as_str() {
+                    Some(next) => after = format!("&after={next}"),
+                    None => break,
+                }
+            }
+            seen.sort();
+            assert_eq!(seen, expected, "{sort} {limit}");
+        }
+    }
+    // Past the end is an empty page.
+    let far = format!("GET /api/v1/nodes?sort=-uptime&after=0.0.{}", "1111111111");
+    assert_eq!(running.ask(&far, "", "").await.status, StatusCode::BAD_REQUEST);
+    let last =
+        expected.iter().max_by_key(|peer| peer.parse::<rollbook::PeerId>().expect("a peer id"));
+    let end = format!("GET /api/v1/nodes?after=0.0.{}", last.expect("three"));
+    assert_eq!(running.ask(&end, "", "").await.body, r#"{"nodes":[],"next":null}"#);
+}
+
+#[tokio::test]
+async fn the_log_is_read_in_pages() {
+    let running = Running::start().await;
+    let line = format!("POST /api/v1/nodes/{OTHER}/ban");
+    assert_eq!(running.ask(&line, &running.bearer(), "").await.status, StatusCode::OK);
+    let (mut ids, mut after) = (Vec::new(), 0);
+    loop {
+        let line = format!("GET /api/v1/events/log?limit=1&after={after}");
+        let body = running.ask(&line, "", "").await.body;
+        let page: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(page["lost"], 0);
+        ids.extend(page["events"].as_array().expect("a list").iter().map(|e| e["id"].as_u64()));
+        match page["next"].as_u64() {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert!(!ids.is_empty() && ids.iter().zip(1..).all(|(id, n)| *id == Some(n)), "{ids:?}");
+}
+
+#[tokio::test]
+async fn beyond_loopback_everything_needs_the_token_and_any_name_will_do() {
+    let running = Running::start_with(Limits::default(), |o| o.beyond_loopback = true).await;
+    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/nodes", "/api/v1/events", "/none"];
+    for path in paths {
+        let line = format!("GET {path}");
+        let answer = running.ask(&line, "", "").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+    }
+    let named = format!("Host: roll.example\r\n{}", running.bearer());
+    for (path, status) in [("/healthz", 200), ("/api/v1/nodes", 200), ("/none", 404)] {
+        let answer = running.ask_raw(&format!("GET {path}"), &named, "").await;
+        assert_eq!(answer.status.as_u16(), status, "{path}");
+    }
+    // The command line finds out by itself that it has to show the token.
+    running.write_api_file(&running.node.peer_id().to_string());
+    let dir = running.dir.path().to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        Client::open(&dir)?.get::<rollbook::Status>("/api/v1/status")
+    });
+    asked.await.expect("no panic").expect("it shows the token");
+}
+
+#[tokio::test]
+async fn other_origins_read_only_what_the_operator_allows() {
+    let origin = "https://status.example";
+    let running = Running::start_with(Limits::default(), |options| {
+        options.allowed_origins = vec![origin.parse().expect("plain text")];
+    })
+    .await;
+    let ask = |origin: &str| format!("Origin: {origin}\r\n");
+    let allowed = running.ask("GET /api/v1/status", &ask(origin), "").await;
+    assert!(allowed.head.contains(&format!("access-control-allow-origin: {origin}")));
+    let preflight = format!("{}Access-Control-Request-Method: POST\r\n", ask(origin));
+    let preflight = running.ask("OPTIONS /api/v1/nodes", &preflight, "").await;
+    assert!(preflight.status.is_success() && preflight.head.contains("authorization"));
+    let other = running.ask("GET /api/v1/status", &ask("https://evil.example"), "").await;
+    assert!(!other.head.contains("access-control-allow-origin"), "{}", other.head);
+}
+
+#[tokio::test]
+async fn a_node_without_a_home_is_alive_and_not_ready() {
+    let running = Running::start().await;
+    assert_eq!(running.ask("GET /readyz", "", "").await.body, "ready");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let authority = format!("/ip4/127.0.0.1/tcp/1/p2p/{OTHER}").parse().expect("an address");
+    let lonely = Node::builder()
+        .data_dir(dir.path().to_owned())
+        .listen(vec!["/ip4/127.0.0.1/tcp/0".parse().expect("an address")])
+        .authorities(vec![authority])
+        .start()
+        .await
+        .expect("a node starts");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let options = Options {
+        token: Token::random().expect("random numbers"),
+        beyond_loopback: false,
+        allowed_origins: Vec::new(),
+        masa: false,
+        rate: 1_000,
+    };
+    let server = Server::spawn(listener, router(lonely.clone(), options), Limits::default());
+    let member = Running { node: lonely, address, token: String::new(), dir, _server: server };
+    assert_eq!(member.ask("GET /healthz", "", "").await.body, "ok");
+    let answer = member.ask("GET /readyz", "", "").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.error().contains("no authority is this node's home"));
 }
 
 #[tokio::test]

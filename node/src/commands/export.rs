@@ -1,24 +1,21 @@
 //! `rollbook export`: the whole roll as JSON, for people and for other systems.
 
 use anyhow::Result;
-use rollbook::NodeView;
 
+use super::nodes::collected;
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::client::Client;
 use crate::masa::{self, ExportNode};
 use crate::output;
+use crate::progress::Progress;
 
 pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     let client = Client::open(&args.data_dir.path())?;
     let bytes = match args.format {
-        ExportFormat::Json => {
-            let mut text = client.get_text("/api/v1/nodes?all")?;
-            text.push('\n');
-            text.into_bytes()
-        }
+        ExportFormat::Json => whole_roll(&client)?.into_bytes(),
         ExportFormat::Masa => {
-            let nodes: Vec<NodeView> = client.get("/api/v1/nodes")?;
-            masa::export(nodes.into_iter().map(masa_node))
+            let nodes = collected(client.node_pages(""))?;
+            masa::export(nodes.into_iter().map(ExportNode::from))
         }
     };
     match &args.output {
@@ -27,29 +24,25 @@ pub(crate) fn run(args: &ExportArgs) -> Result<()> {
     }
 }
 
-fn masa_node(node: NodeView) -> ExportNode {
-    let counted = |name: &str| {
-        let tally = node.tallies.iter().find(|tally| tally.counter == name);
-        tally.map_or((0, 0), |tally| (tally.count, tally.last))
-    };
-    ExportNode {
-        successes: counted("successes"),
-        timeouts: counted("timeouts"),
-        not_found: counted("not-found"),
-        peer_id: node.peer_id.to_string(),
-        multiaddrs: node.multiaddrs.iter().map(ToString::to_string).collect(),
-        first_joined: node.first_joined.unwrap_or(0),
-        last_joined: node.last_joined.unwrap_or(0),
-        last_updated: node.last_updated.unwrap_or(0),
-        uptime_seconds: node.uptime_seconds,
-        accumulated_uptime_seconds: node.accumulated_uptime_seconds,
-        eth_address: node.eth_address,
-        is_active: node.is_active,
-        is_staked: node.is_staked,
-        is_validator: node.is_validator,
-        capabilities: node.capabilities,
-        agent: node.agent,
+/// One array over all pages, as the API writes each node.
+fn whole_roll(client: &Client) -> Result<String> {
+    let status: rollbook::Status = client.get("/api/v1/status")?;
+    let counts = status.nodes;
+    let total = counts.total + counts.pending + counts.removed + counts.banned;
+    let progress = Progress::new("nodes exported", total);
+    let mut text = String::from("[");
+    for page in client.node_pages("all") {
+        let page = page?;
+        progress.advance(page.len());
+        for node in page {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(node.get());
+        }
     }
+    text.push_str("]\n");
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -58,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_the_roll_knows_reaches_the_go_record() {
-        let bytes = masa::export([masa_node(super::super::nodes::tests::sample())]);
+        let bytes = masa::export([ExportNode::from(super::super::nodes::tests::sample())]);
         let text = String::from_utf8(bytes).expect("JSON is text");
         for part in [
             r#"{"16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9":{"multiaddrs":["#,

@@ -11,6 +11,7 @@ use crate::cli::{ImportArgs, ImportFormat};
 use crate::client::Client;
 use crate::masa;
 use crate::output;
+use crate::progress::Progress;
 use crate::table::harmless;
 
 const RECORDS_PER_REQUEST: usize = 1_000;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &ImportArgs) -> Result<()> {
     let (records, remarks) = read(&args.file, args.format)?;
     let count = records.len();
     let (mut total, mut sent) = (ImportReport::default(), 0);
+    let progress = Progress::new("records imported", count as u64);
     for records in pieces(records)? {
         let size = records.len();
         let request = ImportRequest { trust_grants: args.trust_grants, records };
@@ -43,7 +45,9 @@ pub(crate) fn run(args: &ImportArgs) -> Result<()> {
             })?;
         add(&mut total, report);
         sent += size;
+        progress.advance(size);
     }
+    drop(progress);
     output::print(&summary(&remarks, &total))
 }
 

@@ -1,10 +1,10 @@
 //! `rollbook nodes`: the roll as a table, or as the API's JSON.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use rollbook::NodeView;
 
 use crate::cli::NodesArgs;
-use crate::client::{Client, escaped};
+use crate::client::{Client, NodePages, escaped};
 use crate::table::{Column, Table, terminal_width};
 use crate::{output, time};
 
@@ -21,15 +21,42 @@ const COLUMNS: &[Column] = &[
 
 pub(crate) fn run(args: &NodesArgs) -> Result<()> {
     let client = Client::open(&args.data_dir.path())?;
-    let path = path(args);
+    let pages = client.node_pages(&query(args));
     if args.json {
-        return output::print_line(&client.get_text(&path)?);
+        return print_json(pages);
     }
-    let nodes: Vec<NodeView> = client.get(&path)?;
+    let nodes = collected(pages)?;
     output::print(&table(&nodes).render(terminal_width()))
 }
 
-fn path(args: &NodesArgs) -> String {
+/// Prints one array over all pages, of which only one is in memory.
+fn print_json(pages: NodePages<'_>) -> Result<()> {
+    let mut first = true;
+    for page in pages {
+        let mut text = String::new();
+        for node in page? {
+            text.push(if first { '[' } else { ',' });
+            text.push_str(node.get());
+            first = false;
+        }
+        output::print(&text)?;
+    }
+    output::print_line(if first { "[]" } else { "]" })
+}
+
+/// All nodes of all pages.
+pub(super) fn collected(pages: NodePages<'_>) -> Result<Vec<NodeView>> {
+    let mut nodes = Vec::new();
+    for page in pages {
+        for node in page? {
+            let node = serde_json::from_str(node.get());
+            nodes.push(node.context("the node's answer is not understood (another version?)")?);
+        }
+    }
+    Ok(nodes)
+}
+
+fn query(args: &NodesArgs) -> String {
     let mut query = Vec::new();
     if args.online {
         query.push("online".to_owned());
@@ -37,10 +64,19 @@ fn path(args: &NodesArgs) -> String {
     if args.all {
         query.push("all".to_owned());
     }
-    if let Some(name) = &args.capability {
-        query.push(format!("capability={}", escaped(name)));
+    for (name, value) in [
+        ("capability", &args.capability),
+        ("grant", &args.grant),
+        ("standing", &args.standing),
+        ("presence", &args.presence),
+        ("home", &args.home),
+        ("sort", &args.sort),
+    ] {
+        if let Some(value) = value {
+            query.push(format!("{name}={}", escaped(value)));
+        }
     }
-    format!("/api/v1/nodes?{}", query.join("&"))
+    query.join("&")
 }
 
 pub(super) fn table(nodes: &[NodeView]) -> Table {
@@ -119,21 +155,25 @@ pub(super) mod tests {
         .expect("a node's JSON")
     }
 
-    fn path_of(line: &str) -> String {
+    fn query_of(line: &str) -> String {
         let Command::Nodes(args) =
             Cli::try_parse_from(line.split_whitespace()).expect("parsed").command
         else {
             panic!("{line} was parsed as another command");
         };
-        path(&args)
+        query(&args)
     }
 
     #[test]
     fn the_query_says_what_was_asked() {
-        assert_eq!(path_of("rollbook nodes"), "/api/v1/nodes?");
+        assert_eq!(query_of("rollbook nodes"), "");
         assert_eq!(
-            path_of("rollbook nodes --all --online --capability a&b"),
-            "/api/v1/nodes?online&all&capability=a%26b"
+            query_of("rollbook nodes --all --online --capability a&b"),
+            "online&all&capability=a%26b"
+        );
+        assert_eq!(
+            query_of("rollbook nodes --grant g --standing banned --presence left --sort=-uptime"),
+            "grant=g&standing=banned&presence=left&sort=-uptime"
         );
     }
 

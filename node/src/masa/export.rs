@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rollbook::NodeView;
+
 use super::duration::{nanos_from_seconds, pretty};
 use super::json::write_string;
 use super::record::{ACTIVITY_LEFT, MasaRecord};
@@ -42,6 +44,47 @@ pub(crate) struct ExportNode {
     pub(crate) timeouts: (u64, u64),
     /// When it found nothing.
     pub(crate) not_found: (u64, u64),
+}
+
+impl From<NodeView> for ExportNode {
+    fn from(node: NodeView) -> Self {
+        let counted = |name: &str| {
+            let tally = node.tallies.iter().find(|tally| tally.counter == name);
+            tally.map_or((0, 0), |tally| (tally.count, tally.last))
+        };
+        Self {
+            successes: counted("successes"),
+            timeouts: counted("timeouts"),
+            not_found: counted("not-found"),
+            peer_id: node.peer_id.to_string(),
+            multiaddrs: node.multiaddrs.iter().map(ToString::to_string).collect(),
+            first_joined: node.first_joined.unwrap_or(0),
+            last_joined: node.last_joined.unwrap_or(0),
+            last_updated: node.last_updated.unwrap_or(0),
+            uptime_seconds: node.uptime_seconds,
+            accumulated_uptime_seconds: node.accumulated_uptime_seconds,
+            eth_address: node.eth_address,
+            is_active: node.is_active,
+            is_staked: node.is_staked,
+            is_validator: node.is_validator,
+            capabilities: node.capabilities,
+            agent: node.agent,
+        }
+    }
+}
+
+/// Writes one node's record.
+pub(crate) fn go_record(node: ExportNode) -> String {
+    let mut out = String::new();
+    record(node).encode(&mut out);
+    out
+}
+
+/// Writes a text as a JSON string in the bytes of Go.
+pub(crate) fn go_string(text: &str) -> String {
+    let mut out = String::new();
+    write_string(&mut out, text);
+    out
 }
 
 /// Writes the nodes as one map from peer ids to records, without a final newline, as Go does.

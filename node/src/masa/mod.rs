@@ -16,5 +16,5 @@ mod shape;
 mod text;
 mod time;
 
-pub(crate) use export::{ExportNode, export};
+pub(crate) use export::{ExportNode, export, go_record, go_string};
 pub(crate) use import::read_import_file;
