@@ -20,7 +20,25 @@ Examples:
   rollbook grant 12D3KooWQnwEGNqcM2nAcPtRR9rAX8Hrg4k9kJLCHoTR5chJfz6d staked
   rollbook import nodes.json --format masa --trust-grants
   rollbook export --format json --output roll.json
-  rollbook identity --data-dir ./rollbook-data";
+  rollbook identity --data-dir ./rollbook-data
+  rollbook doctor
+
+Exit codes: 0 done; 1 it failed; 2 what was typed is not understood; 3 no node runs in the data \
+directory; 4 the node said no; 5 doctor found something that needs attention.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  rollbook doctor
+  rollbook doctor --json --data-dir /var/lib/rollbook";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  rollbook completions bash
+  rollbook completions fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  rollbook man ./man";
 
 const START_EXAMPLES: &str = "\
 Every option is also a key of the file (--config) and a variable: --sync-interval, sync-interval = \
@@ -134,6 +152,38 @@ pub(crate) enum Command {
     /// Show this data directory's identity, and make it if it has none.
     #[command(after_help = IDENTITY_EXAMPLES)]
     Identity(IdentityArgs),
+    /// Look whether everything is well, and say what to do where it is not.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
+    /// Print a script that completes commands and options in a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a directory.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print a JSON array of what was looked at
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell that is to complete
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Where the pages are written; made if it is missing
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }
 
 #[derive(Debug, Default, Args)]
@@ -337,6 +387,9 @@ pub(crate) struct ObserveArgs {
     /// How often
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub(crate) count: u32,
+    /// Print the node as it is then, as the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }
@@ -367,6 +420,9 @@ pub(crate) struct PeerArgs {
     /// Peer id of the node
     #[arg(value_name = "PEER")]
     pub(crate) peer: String,
+    /// Print the node as it is then, as the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }
@@ -379,6 +435,9 @@ pub(crate) struct GrantArgs {
     /// staked, validator, or a name that the authority was started with (--grant-name)
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+    /// Print the node as it is then, as the API's JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }
@@ -400,6 +459,9 @@ pub(crate) struct ImportArgs {
     /// Take over stake and validator flags, although nobody verified them there
     #[arg(long)]
     pub(crate) trust_grants: bool,
+    /// Print what came of it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }
@@ -432,6 +494,9 @@ pub(crate) struct IdentityArgs {
     /// Take over the identity of masa-oracle's key file (masa_oracle_key, in hex)
     #[arg(long, value_name = "FILE")]
     pub(crate) import_masa: Option<PathBuf>,
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data_dir: DataDir,
 }

@@ -68,16 +68,6 @@ impl Client {
         NodePages { client: self, query: query.to_owned(), after: Some(String::new()) }
     }
 
-    /// The data directory whose node this is.
-    pub(crate) fn data_dir(&self) -> &Path {
-        &self.data_dir
-    }
-
-    /// Where the node says that it answers.
-    pub(crate) fn api(&self) -> &ApiFile {
-        &self.api
-    }
-
     /// Whether a node is ready; the text says why not.
     pub(crate) fn ready(&self) -> Result<std::result::Result<(), String>> {
         let mut response = self.ask("/readyz")?;
@@ -93,10 +83,10 @@ impl Client {
         parsed(&self.get_text(path_and_query)?)
     }
 
-    /// Gives a command that needs no body.
-    pub(crate) fn command(&self, method: &str, path: &str) -> Result<()> {
+    /// Gives a command that needs no body, and returns the node that it was about.
+    pub(crate) fn command(&self, method: &str, path: &str) -> Result<String> {
         let request = self.request(method, path).header("authorization", self.bearer());
-        self.text(checked(self.run(request.body(())?)?)?).map(drop)
+        self.text(checked(self.run(request.body(())?)?)?)
     }
 
     /// Gives a command with a body and reads what came of it.
@@ -355,7 +345,7 @@ mod tests {
     #[test]
     fn a_stale_file_is_one_clear_line() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let unused = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let unused = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", unused.local_addr().expect("bound"));
         drop(unused);
         let api = ApiFile { url, token: "t".into(), peer_id: "p".into(), listen: Vec::new() };

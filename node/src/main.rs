@@ -9,6 +9,7 @@ mod api;
 mod api_file;
 mod cli;
 mod client;
+mod colour;
 mod commands;
 mod config;
 mod exit;

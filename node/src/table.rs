@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use crate::colour;
+
 const GAP: usize = 2;
 const CUT: char = '…';
 
@@ -23,11 +25,18 @@ pub(crate) struct Column {
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
+    colours: bool,
 }
 
 impl Table {
     pub(crate) fn new(columns: &[Column]) -> Self {
-        Self { columns: columns.to_vec(), rows: Vec::new() }
+        Self { columns: columns.to_vec(), rows: Vec::new(), colours: false }
+    }
+
+    /// Shows words for presence and standing in colours, or not.
+    pub(crate) fn coloured(mut self, colours: bool) -> Self {
+        self.colours = colours;
+        self
     }
 
     /// Adds a row with a text for each column.
@@ -45,7 +54,13 @@ impl Table {
             let mut line = String::new();
             for (cell, &cell_width) in cells.iter().zip(&widths) {
                 let shown = shortened(cell, cell_width);
-                write!(line, "{shown:<cell_width$}{:GAP$}", "").expect("a string takes any text");
+                // Colours take no room, so the room is counted without them.
+                let room = cell_width + GAP - shown.chars().count();
+                let shown = match colour::of_word(&shown).filter(|_| self.colours) {
+                    Some(mood) => colour::painted(&shown, mood),
+                    None => shown,
+                };
+                write!(line, "{shown}{:room$}", "").expect("a string takes any text");
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -153,6 +168,16 @@ mod tests {
         assert_eq!(lines[0].find("PRESENCE"), Some(PEER.len() + GAP));
         assert_eq!(lines[1], format!("{PEER}  online    storage,relay,index,search,mail"));
         assert_eq!(lines[2], format!("{PEER}  left"));
+    }
+
+    #[test]
+    fn colours_take_no_room_and_are_only_where_they_are_wanted() {
+        let (plain, coloured) =
+            (sample().render(Some(60)), sample().coloured(true).render(Some(60)));
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+        assert!(coloured.contains("\u{1b}[32monline\u{1b}[0m"), "{coloured}");
+        let without = coloured.replace("\u{1b}[32m", "").replace("\u{1b}[31m", "");
+        assert_eq!(without.replace("\u{1b}[0m", ""), plain);
     }
 
     #[test]

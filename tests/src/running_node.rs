@@ -248,8 +248,16 @@ impl RunningNode {
     /// The nodes of its roll, removed and banned ones too.
     #[track_caller]
     pub fn nodes(&self) -> Vec<Value> {
-        let nodes = self.api().get("/api/v1/nodes?all").expect("a node tells its roll");
-        nodes.as_array().expect("a roll is an array").clone()
+        let (mut nodes, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/nodes?all{after}");
+            let page = self.api().get(&path).expect("a node tells its roll");
+            nodes.extend_from_slice(page["nodes"].as_array().expect("a page is an array"));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return nodes,
+            }
+        }
     }
 
     /// What it knows of one node; the error says why nothing.

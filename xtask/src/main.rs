@@ -1,6 +1,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 //! The project's own commands: `cargo xtask setup | test | check | footprint | sim | swarm`.
 
+mod api;
 #[cfg(test)]
 mod architecture;
 mod bench;

@@ -13,13 +13,22 @@ use crate::run;
 
 /// Programs that builds, tests and the README's commands call, and the Debian packages that hold
 /// them.
-const SYSTEM_PROGRAMS: [(&str, &str); 4] =
-    [("cc", "gcc"), ("curl", "curl"), ("awk", "mawk"), ("ip", "iproute2")];
+const SYSTEM_PROGRAMS: [(&str, &str); 6] = [
+    ("cc", "gcc"),
+    ("curl", "curl"),
+    ("awk", "mawk"),
+    ("ip", "iproute2"),
+    ("python3", "python3-venv"),
+    ("promtool", "prometheus"),
+];
 /// Where programs of administrators are, which the path of others may leave out.
 const ADMIN_DIRS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY_VERSION: &str = "0.20.2";
+
+/// The Python packages of the suite `api`, in fixed versions.
+const API_REQUIREMENTS: &str = "xtask/api-requirements.txt";
 
 /// The `setup` command; says whether nothing is missing now.
 pub(crate) fn run(yes: bool) -> Result<bool> {
@@ -32,7 +41,8 @@ pub(crate) fn run(yes: bool) -> Result<bool> {
 
 /// Installs what is missing; what still is afterwards has been said, and is returned.
 pub(crate) fn prepare(yes: bool) -> Vec<String> {
-    let steps = [system_packages(yes || run::in_ci()), install_cargo_deny()];
+    let steps =
+        [system_packages(yes || run::in_ci()), install_cargo_deny(), install_schemathesis()];
     let missing = steps.into_iter().filter_map(Result::err).map(|error| format!("{error:#}"));
     missing.inspect(|error| eprintln!("!!! setup: {error}")).collect()
 }
@@ -42,6 +52,37 @@ pub(crate) fn cargo_deny() -> Option<PathBuf> {
     let path = tools().join("bin").join("cargo-deny");
     let version = run::output(Command::new(&path).arg("--version"))?;
     (version.split_whitespace().last() == Some(CARGO_DENY_VERSION)).then_some(path)
+}
+
+/// The pinned schemathesis, if it is installed.
+pub(crate) fn schemathesis() -> Option<PathBuf> {
+    let wanted = fs::read_to_string(run::root().join(API_REQUIREMENTS)).ok()?;
+    let wanted = wanted.lines().find_map(|line| line.strip_prefix("schemathesis=="))?;
+    let path = tools().join("schemathesis/bin/schemathesis");
+    let version = run::output(Command::new(&path).arg("--version"))?;
+    (version.split_whitespace().last() == Some(wanted)).then_some(path)
+}
+
+/// The promtool of the system, if it is installed.
+pub(crate) fn promtool() -> Option<&'static str> {
+    is_installed("promtool").then_some("promtool")
+}
+
+/// Into an environment of its own: nothing else on the machine sees these packages.
+fn install_schemathesis() -> Result<()> {
+    if schemathesis().is_some() {
+        return Ok(());
+    }
+    if !is_installed("python3") {
+        bail!("schemathesis needs python3");
+    }
+    println!("setup: installing schemathesis (once, half a minute)");
+    let dir = tools().join("schemathesis");
+    run::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))
+        .context("no Python environment could be made; Debian's package is python3-venv")?;
+    let mut install = Command::new(dir.join("bin/pip"));
+    install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    run::run(install.arg(API_REQUIREMENTS)).context("schemathesis could not be installed")
 }
 
 fn tools() -> PathBuf {

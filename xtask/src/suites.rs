@@ -1,10 +1,12 @@
 //! The test suites and how they are run.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
 use crate::report::{Outcome, Report};
 use crate::run::{cargo, in_ci, run, target};
-use crate::{check, freestanding, fuzz, setup, sim};
+use crate::{api, check, freestanding, fuzz, setup, sim};
 
 /// A part of the tests that can be run by itself.
 struct Suite {
@@ -14,7 +16,7 @@ struct Suite {
 }
 
 /// All suites, in the order in which they run: what breaks most, and soonest, comes first.
-const SUITES: [Suite; 10] = [
+const SUITES: [Suite; 12] = [
     Suite { name: "core", about: "the state machine, with each set of its features", run: core },
     Suite {
         name: "freestanding",
@@ -30,6 +32,12 @@ const SUITES: [Suite; 10] = [
     Suite { name: "runtime", about: "the driver: network, files, Rust API", run: runtime },
     Suite { name: "node", about: "the binary's own parts, import and export", run: node },
     Suite { name: "tests", about: "real nodes in many processes", run: tests },
+    Suite {
+        name: "api",
+        about: "the HTTP API against its own description, by made-up requests",
+        run: api::suite,
+    },
+    Suite { name: "alerts", about: "the alert rules, by promtool", run: alerts },
     Suite {
         name: "architecture",
         about: "who may depend on whom; xtask itself",
@@ -89,6 +97,16 @@ fn tests() -> Result<Outcome> {
     let binary = target().join("debug").join("rollbook");
     let mut test = cargo(&["test", "--locked", "-p", "rollbook-tests"]);
     run(test.env("ROLLBOOK_BIN", binary))?;
+    Ok(Outcome::Passed)
+}
+
+/// Whether the rules are well formed, and say what they should of made-up figures.
+fn alerts() -> Result<Outcome> {
+    let Some(program) = setup::promtool() else {
+        return Ok(Outcome::Skipped("promtool is not installed: cargo xtask setup --yes".into()));
+    };
+    run(Command::new(program).args(["check", "rules", "contrib/alerts.yml"]))?;
+    run(Command::new(program).args(["test", "rules", "contrib/alerts.test.yml"]))?;
     Ok(Outcome::Passed)
 }
 

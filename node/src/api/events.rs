@@ -78,13 +78,13 @@ pub(crate) async fn log(
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Json<EventPage>, ApiError> {
     let Query(query) = query?;
-    Ok(Json(node.events(query.after, query.limit()?)))
+    Ok(Json(node.events(query.after()?, query.limit()?)))
 }
 
 /// The header wins: a browser that reconnects sends it beside the first request's query.
 fn begin(query: &EventsQuery, headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else {
-        return Ok(query.after);
+        return query.after();
     };
     let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     id.map(Some).ok_or_else(|| ApiError::bad_request("Last-Event-ID is not the number of an event"))
@@ -106,10 +106,14 @@ mod tests {
 
     #[test]
     fn the_header_wins_over_the_query() {
-        let query = EventsQuery { after: Some(3) };
+        let query = |text: &str| {
+            let uri = format!("http://127.0.0.1/?{text}").parse().expect("a URI");
+            Query::<EventsQuery>::try_from_uri(&uri).expect("a query").0
+        };
+        let (query, none) = (query("after=3"), query(""));
         let mut headers = HeaderMap::new();
         assert_eq!(begin(&query, &headers), Ok(Some(3)));
-        assert_eq!(begin(&EventsQuery::default(), &headers), Ok(None));
+        assert_eq!(begin(&none, &headers), Ok(None));
         headers.insert("last-event-id", "7".parse().expect("a value"));
         assert_eq!(begin(&query, &headers), Ok(Some(7)));
         headers.insert("last-event-id", "seven".parse().expect("a value"));

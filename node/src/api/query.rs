@@ -20,9 +20,11 @@ pub(crate) const SELECT_LIMIT: usize = 10;
 #[into_params(parameter_in = Query)]
 pub(crate) struct NodesQuery {
     /// Only nodes that are online. `true`, `1` and the bare name switch it on.
+    #[param(inline, value_type = Option<Switch>)]
     #[serde(deserialize_with = "switch")]
     online: bool,
     /// Removed and banned nodes as well.
+    #[param(inline, value_type = Option<Switch>)]
     #[serde(deserialize_with = "switch")]
     all: bool,
     /// Only nodes that announce this capability.
@@ -30,8 +32,10 @@ pub(crate) struct NodesQuery {
     /// Only nodes that have the grant of this name.
     grant: Option<String>,
     /// Only nodes of this standing.
+    #[param(inline)]
     standing: Option<Standing>,
     /// Only nodes of this presence.
+    #[param(inline)]
     presence: Option<Presence>,
     /// Only nodes whose home is the authority of this peer id.
     #[param(value_type = Option<String>)]
@@ -39,12 +43,29 @@ pub(crate) struct NodesQuery {
     home: Option<PeerId>,
     /// What to order by; `-` before it puts the greatest first. A node whose key changes between
     /// two pages may be missed or seen twice; ordered by `peerId` none ever is.
+    #[param(inline)]
     sort: Option<Sort>,
     /// The `next` of the page before.
     after: Option<String>,
     /// How many nodes at most.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+}
+
+/// The words of a switch.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "only its description is used")]
+enum Switch {
+    #[schema(rename = "true")]
+    True,
+    #[schema(rename = "false")]
+    False,
+    #[schema(rename = "1")]
+    One,
+    #[schema(rename = "0")]
+    Zero,
+    #[schema(rename = "")]
+    Bare,
 }
 
 /// What to order nodes by.
@@ -141,7 +162,13 @@ impl SelectQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
     /// The number of the last event that is known; without it, events from now on.
-    pub(super) after: Option<u64>,
+    after: Option<u64>,
+}
+
+impl EventsQuery {
+    pub(super) fn after(&self) -> Result<Option<u64>, ApiError> {
+        self.after.map(event_number).transpose()
+    }
 }
 
 /// Which events of the log to return.
@@ -151,13 +178,17 @@ pub(crate) struct EventsQuery {
 pub(crate) struct LogQuery {
     /// The number of the last event that is known; without it, from the oldest that is kept.
     #[serde(default)]
-    pub(super) after: u64,
+    after: u64,
     /// How many events at most.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 impl LogQuery {
+    pub(super) fn after(&self) -> Result<u64, ApiError> {
+        event_number(self.after)
+    }
+
     pub(super) fn limit(&self) -> Result<usize, ApiError> {
         bounded(self.limit, EVENTS_LIMIT_MAX, EVENTS_LIMIT_MAX)
     }
@@ -170,6 +201,13 @@ impl LogQuery {
 pub(crate) struct ObserveQuery {
     /// How often; 1 unless it is said.
     pub(super) count: Option<u32>,
+}
+
+/// Numbers of events are those of JSON's readers: 63 bits.
+fn event_number(number: u64) -> Result<u64, ApiError> {
+    i64::try_from(number).map(|_| number).map_err(|_too_great| {
+        ApiError::bad_request(format!("after: {number} is not the number of an event"))
+    })
 }
 
 fn bounded(given: Option<usize>, default: usize, max: usize) -> Result<usize, ApiError> {

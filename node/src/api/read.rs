@@ -41,7 +41,8 @@ pub(crate) async fn nodes(
 /// One node.
 #[utoipa::path(
     get, path = "/api/v1/nodes/{peerId}", tag = "read",
-    params(("peerId" = String, Path, description = "The node's peer id")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9")),
     responses(
         (status = 200, description = "The node", body = NodeView), AnyRequest, AboutOne,
     )
@@ -57,7 +58,8 @@ pub(crate) async fn node(
 /// Why a node is seen as it is: each fact with the statement that it stands in.
 #[utoipa::path(
     get, path = "/api/v1/nodes/{peerId}/explain", tag = "read",
-    params(("peerId" = String, Path, description = "The node's peer id")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9")),
     responses(
         (status = 200, description = "Every fact that is known of it", body = Explanation),
         AnyRequest, AboutOne,

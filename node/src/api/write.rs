@@ -33,7 +33,8 @@ pub(crate) struct ImportRequest {
 /// Admits a node: one that is pending, or was removed or banned.
 #[utoipa::path(
     post, path = "/api/v1/nodes/{peerId}/admit", tag = "write", security(("token" = [])),
-    params(("peerId" = String, Path, description = "The node's peer id")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9")),
     responses(
         (status = 200, description = "The node after it; null if nothing is known of it", body = Option<NodeView>),
         AnyRequest, AboutOne, Command,
@@ -47,7 +48,8 @@ pub(crate) async fn admit(State(node): State<NodeHandle>, peer: PeerPath) -> Ans
 /// Bans a node from the network.
 #[utoipa::path(
     post, path = "/api/v1/nodes/{peerId}/ban", tag = "write", security(("token" = [])),
-    params(("peerId" = String, Path, description = "The node's peer id")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9")),
     responses(
         (status = 200, description = "The node after it; null if nothing is known of it", body = Option<NodeView>),
         AnyRequest, AboutOne, Command,
@@ -61,7 +63,8 @@ pub(crate) async fn ban(State(node): State<NodeHandle>, peer: PeerPath) -> Answe
 /// Removes a node from the network.
 #[utoipa::path(
     post, path = "/api/v1/nodes/{peerId}/remove", tag = "write", security(("token" = [])),
-    params(("peerId" = String, Path, description = "The node's peer id")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9")),
     responses(
         (status = 200, description = "The node after it; null if nothing is known of it", body = Option<NodeView>),
         AnyRequest, AboutOne, Command,
@@ -75,8 +78,10 @@ pub(crate) async fn remove(State(node): State<NodeHandle>, peer: PeerPath) -> An
 /// Gives a node a grant.
 #[utoipa::path(
     post, path = "/api/v1/nodes/{peerId}/grants/{name}", tag = "write", security(("token" = [])),
-    params(("peerId" = String, Path, description = "The node's peer id"),
-        ("name" = String, Path, description = "`staked`, `validator`, or a name of the network's own")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9"),
+        ("name" = String, Path, description = "`staked`, `validator`, or a name of the network's own",
+            example = "staked")),
     responses(
         (status = 200, description = "The node after it; null if nothing is known of it", body = Option<NodeView>),
         AnyRequest, AboutOne, Command,
@@ -91,8 +96,10 @@ pub(crate) async fn grant(State(node): State<NodeHandle>, path: GrantPath) -> An
 /// Takes a grant back.
 #[utoipa::path(
     delete, path = "/api/v1/nodes/{peerId}/grants/{name}", tag = "write", security(("token" = [])),
-    params(("peerId" = String, Path, description = "The node's peer id"),
-        ("name" = String, Path, description = "`staked`, `validator`, or a name of the network's own")),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9"),
+        ("name" = String, Path, description = "`staked`, `validator`, or a name of the network's own",
+            example = "staked")),
     responses(
         (status = 200, description = "The node after it; null if nothing is known of it", body = Option<NodeView>),
         AnyRequest, AboutOne, Command,
@@ -107,8 +114,10 @@ pub(crate) async fn revoke(State(node): State<NodeHandle>, path: GrantPath) -> A
 /// Counts something about another node.
 #[utoipa::path(
     post, path = "/api/v1/nodes/{peerId}/observations/{counter}", tag = "write", security(("token" = [])),
-    params(("peerId" = String, Path, description = "The node's peer id"),
-        ("counter" = String, Path, description = "`successes`, `timeouts`, `not-found`, `app0` to `app4`"),
+    params(("peerId" = String, Path, description = "The node's peer id",
+        example = "16Uiu2HAmMNfDWyMNNF12gKv6bdMDVa1rMat3S3riqtUpNHHbdJp9"),
+        ("counter" = String, Path, description = "`successes`, `timeouts`, `not-found`, `app0` to `app4`",
+            example = "successes"),
         ObserveQuery),
     responses(
         (status = 200, description = "The node after it; null if nothing is known of it", body = Option<NodeView>),

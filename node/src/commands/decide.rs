@@ -8,13 +8,11 @@ use crate::output;
 use crate::table::harmless;
 
 pub(crate) fn grant(args: &GrantArgs) -> Result<()> {
-    let peer = on_grant("POST", args)?;
-    output::print_line(&format!("granted {} to {peer}", harmless(&args.name)))
+    on_grant("POST", "granted", "to", args)
 }
 
 pub(crate) fn revoke(args: &GrantArgs) -> Result<()> {
-    let peer = on_grant("DELETE", args)?;
-    output::print_line(&format!("revoked {} from {peer}", harmless(&args.name)))
+    on_grant("DELETE", "revoked", "from", args)
 }
 
 pub(crate) fn admit(args: &PeerArgs) -> Result<()> {
@@ -29,16 +27,19 @@ pub(crate) fn ban(args: &PeerArgs) -> Result<()> {
     on_peer("ban", "banned", args)
 }
 
-fn on_grant(method: &str, args: &GrantArgs) -> Result<rollbook::PeerId> {
+fn on_grant(method: &str, done: &str, word: &str, args: &GrantArgs) -> Result<()> {
     let peer = client::peer_id(&args.peer)?;
     let client = Client::open(&args.data_dir.path())?;
-    client.command(method, &format!("/api/v1/nodes/{peer}/grants/{}", escaped(&args.name)))?;
-    Ok(peer)
+    let path = format!("/api/v1/nodes/{peer}/grants/{}", escaped(&args.name));
+    let node = client.command(method, &path)?;
+    let line = format!("{done} {} {word} {peer}", harmless(&args.name));
+    output::print_line(if args.json { &node } else { &line })
 }
 
 fn on_peer(action: &str, done: &str, args: &PeerArgs) -> Result<()> {
     let peer = client::peer_id(&args.peer)?;
     let client = Client::open(&args.data_dir.path())?;
-    client.command("POST", &format!("/api/v1/nodes/{peer}/{action}"))?;
-    output::print_line(&format!("{done} {peer}"))
+    let node = client.command("POST", &format!("/api/v1/nodes/{peer}/{action}"))?;
+    let line = format!("{done} {peer}");
+    output::print_line(if args.json { &node } else { &line })
 }

@@ -20,6 +20,16 @@ pub(crate) fn run(args: &IdentityArgs) -> Result<()> {
             .with_context(|| format!("cannot take over {}", file.display()))?,
         None => Identity::open_or_create(&data_dir, key_type(args)?)?,
     };
+    if args.json {
+        let json = serde_json::json!({
+            "peerId": identity.peer_id().to_string(),
+            "keyType": identity.key_type().to_string(),
+            "ethAddress": identity.eth_address().map(|address| address.to_string()),
+            "dataDir": data_dir.display().to_string(),
+            "created": identity.created(),
+        });
+        return output::print_line(&json.to_string());
+    }
     let mut text = format!("peer id      {}\n", identity.peer_id());
     text.push_str(&format!("key type     {}\n", identity.key_type()));
     if let Some(address) = identity.eth_address() {

@@ -48,7 +48,10 @@ pub(crate) fn run(args: &ImportArgs) -> Result<()> {
         progress.advance(size);
     }
     drop(progress);
-    output::print(&summary(&remarks, &total))
+    match args.json {
+        true => output::print_line(&json(&remarks, total)),
+        false => output::print(&summary(&remarks, &total)),
+    }
 }
 
 fn read(file: &Path, format: ImportFormat) -> Result<(Vec<ImportRecord>, Remarks)> {
@@ -95,6 +98,16 @@ fn add(total: &mut ImportReport, report: ImportReport) {
     total.grants_left_out += report.grants_left_out;
     total.not_admitted += report.not_admitted;
     total.invalid.extend(report.invalid);
+}
+
+/// The API's report, with what was found before anything was sent.
+fn json(remarks: &Remarks, mut report: ImportReport) -> String {
+    report.invalid.splice(0..0, remarks.invalid.iter().cloned());
+    let mut json = serde_json::json!(report);
+    json["recordsRead"] = remarks.record_count.into();
+    json["ghostsSkipped"] = remarks.ghost_count.into();
+    json["corrected"] = serde_json::json!(remarks.corrected);
+    json.to_string()
 }
 
 fn summary(remarks: &Remarks, report: &ImportReport) -> String {
@@ -167,6 +180,10 @@ mod tests {
         add(&mut total, report("a"));
         add(&mut total, report("b\u{1b}"));
         let remarks = Remarks { record_count: 30, ghost_count: 7, ..Remarks::default() };
+        let json: serde_json::Value =
+            serde_json::from_str(&json(&remarks, total.clone())).expect("JSON");
+        assert_eq!((&json["recordsRead"], &json["imported"]), (&30.into(), &2.into()));
+        assert_eq!(json["invalid"][1]["peerId"], "b\u{1b}");
         let text = summary(&remarks, &total);
         for line in [
             "records read         30",

@@ -1,10 +1,12 @@
 //! What each subcommand does, one file each, and the choice between them.
 
 mod decide;
+mod doctor;
 mod explain;
 mod export;
 mod identity;
 mod import;
+mod manual;
 mod node;
 mod nodes;
 mod observe;
@@ -36,5 +38,8 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Identity(args) => identity::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::pages(&args),
     }
 }

@@ -6,7 +6,7 @@ use rollbook::NodeView;
 use crate::cli::NodesArgs;
 use crate::client::{Client, NodePages, escaped};
 use crate::table::{Column, Table, terminal_width};
-use crate::{output, time};
+use crate::{colour, output, time};
 
 const COLUMNS: &[Column] = &[
     Column { title: "PEER ID", least: 53 },
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &NodesArgs) -> Result<()> {
         return print_json(pages);
     }
     let nodes = collected(pages)?;
-    output::print(&table(&nodes).render(terminal_width()))
+    output::print(&table(&nodes).coloured(colour::wanted()).render(terminal_width()))
 }
 
 /// Prints one array over all pages, of which only one is in memory.

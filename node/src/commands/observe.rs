@@ -12,6 +12,7 @@ pub(crate) fn run(args: &ObserveArgs) -> Result<()> {
     let client = Client::open(&args.data_dir.path())?;
     let (counter, count) = (escaped(&args.counter), args.count);
     let path = format!("/api/v1/nodes/{peer}/observations/{counter}?count={count}");
-    client.command("POST", &path)?;
-    output::print_line(&format!("counted {count} {} of {peer}", harmless(&args.counter)))
+    let node = client.command("POST", &path)?;
+    let line = format!("counted {count} {} of {peer}", harmless(&args.counter));
+    output::print_line(if args.json { &node } else { &line })
 }

@@ -6,8 +6,8 @@ use rollbook::NodeView;
 use super::nodes::table;
 use crate::cli::SelectArgs;
 use crate::client::{Client, escaped};
-use crate::output;
 use crate::table::terminal_width;
+use crate::{colour, output};
 
 pub(crate) fn run(args: &SelectArgs) -> Result<()> {
     let client = Client::open(&args.data_dir.path())?;
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &SelectArgs) -> Result<()> {
         return output::print_line(&client.get_text(&path)?);
     }
     let nodes: Vec<NodeView> = client.get(&path)?;
-    output::print(&table(&nodes).render(terminal_width()))
+    output::print(&table(&nodes).coloured(colour::wanted()).render(terminal_width()))
 }
 
 fn path(args: &SelectArgs) -> String {
