@@ -4,6 +4,7 @@ use rollbook::{Cursor, Filter, PageRequest, PeerId, Presence, SortKey, Standing}
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use utoipa::IntoParams;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::ApiError;
 
@@ -20,11 +21,11 @@ pub(crate) const SELECT_LIMIT: usize = 10;
 #[into_params(parameter_in = Query)]
 pub(crate) struct NodesQuery {
     /// Only nodes that are online. `true`, `1` and the bare name switch it on.
-    #[param(inline, value_type = Option<Switch>)]
+    #[param(schema_with = switch_words)]
     #[serde(deserialize_with = "switch")]
     online: bool,
     /// Removed and banned nodes as well.
-    #[param(inline, value_type = Option<Switch>)]
+    #[param(schema_with = switch_words)]
     #[serde(deserialize_with = "switch")]
     all: bool,
     /// Only nodes that announce this capability.
@@ -50,22 +51,6 @@ pub(crate) struct NodesQuery {
     /// How many nodes at most.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-}
-
-/// The words of a switch.
-#[derive(utoipa::ToSchema)]
-#[allow(dead_code, reason = "only its description is used")]
-enum Switch {
-    #[schema(rename = "true")]
-    True,
-    #[schema(rename = "false")]
-    False,
-    #[schema(rename = "1")]
-    One,
-    #[schema(rename = "0")]
-    Zero,
-    #[schema(rename = "")]
-    Bare,
 }
 
 /// What to order nodes by.
@@ -215,6 +200,12 @@ fn bounded(given: Option<usize>, default: usize, max: usize) -> Result<usize, Ap
         limit if (1..=max).contains(&limit) => Ok(limit),
         limit => Err(ApiError::bad_request(format!("limit: {limit} is not from 1 to {max}"))),
     }
+}
+
+/// How a switch is described.
+fn switch_words() -> Object {
+    let words = ["true", "false", "1", "0", ""];
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 /// `?online`, `?online=true` and `?online=1` switch on.
