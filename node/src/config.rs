@@ -403,4 +403,47 @@ mod tests {
             assert_eq!(config.http_allow_origins, [text]);
         }
     }
+
+    const EXAMPLE: &str = include_str!("../../contrib/rollbook.toml");
+
+    /// The example with all that is commented out in it.
+    fn whole_example() -> String {
+        let mut text = String::new();
+        for line in EXAMPLE.lines() {
+            let shown = line.strip_prefix('#').filter(|rest| !rest.starts_with(' '));
+            // A list goes on over lines that are indented.
+            let inside = line.strip_prefix('#').filter(|rest| rest.starts_with("    \""));
+            text.push_str(shown.or(inside).unwrap_or(line));
+            text.push('\n');
+        }
+        text
+    }
+
+    #[test]
+    fn the_example_is_taken_as_it_is() {
+        let layers = Layers {
+            file: Layer::toml("rollbook.toml", EXAMPLE).expect("parsed"),
+            ..Layers::default()
+        };
+        let config = Config::from_layers(&layers).expect("taken");
+        assert_eq!(config.data_dir, Path::new("/var/lib/rollbook"));
+    }
+
+    #[test]
+    fn the_example_names_every_key_and_every_value_in_it_is_good() {
+        let text = whole_example();
+        for key in crate::layers::KEYS {
+            let named = text.lines().filter(|line| line.starts_with(&format!("{} = ", key.name)));
+            assert_eq!(named.count(), 1, "{} in\n{text}", key.name);
+        }
+        // The list counts only with its admission.
+        let text = text.replace("admission = \"open\"", "admission = \"allow-list\"");
+        let layers = Layers {
+            file: Layer::toml("rollbook.toml", &text).expect("parsed"),
+            ..Layers::default()
+        };
+        let config = Config::from_layers(&layers).expect("taken");
+        assert_eq!((config.authorities.len(), config.grant_names.len()), (2, 2));
+        config.builder().expect_err("the list of the example is not there");
+    }
 }

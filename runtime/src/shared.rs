@@ -216,6 +216,7 @@ impl Shared {
                 .map(|(name, count)| (name.to_owned(), count))
                 .collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            process_id: std::process::id(),
             started_at: self.started_at,
             last_event: self.events.newest(),
             warnings: self

@@ -131,6 +131,9 @@ pub struct Status {
     pub counters: BTreeMap<String, u64>,
     /// The version of this software.
     pub version: String,
+    /// The number that the system gave the process this node runs in.
+    #[serde(default)]
+    pub process_id: u32,
     /// When this node was started, in unix seconds.
     pub started_at: u64,
     /// The number of the newest event.

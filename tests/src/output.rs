@@ -98,7 +98,8 @@ impl Finished {
     #[track_caller]
     pub fn refusal(self) -> String {
         self.assert_no_panic();
-        assert_eq!(self.status.code(), Some(1), "{}{}", self.stdout, self.stderr);
+        let refused = self.status.code().is_some_and(|code| [1, 3, 4].contains(&code));
+        assert!(refused, "{}: {}{}", self.status, self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "an error printed a result: {}", self.stderr);
         let lines: Vec<&str> = self.stderr.lines().collect();
         let [line] = lines.as_slice() else {

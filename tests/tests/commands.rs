@@ -13,6 +13,9 @@ fn commands(peer: &str) -> Vec<Vec<&str>> {
         vec!["nodes"],
         vec!["nodes", "--json"],
         vec!["node", peer],
+        vec!["explain", peer],
+        vec!["select", "storage"],
+        vec!["observe", peer, "successes"],
         vec!["status"],
         vec!["watch"],
         vec!["grant", peer, "staked"],
@@ -37,6 +40,116 @@ fn without_a_node_every_command_says_so_in_one_line() {
         assert!(line.contains("rollbook start"), "{command:?}: {line}");
     }
     assert_eq!(fs::read_dir(folder.path()).expect("ours").count(), 0, "nothing was made");
+}
+
+#[test]
+fn every_command_has_its_help_with_options_explained() {
+    let help = run(["--help"]).success();
+    let names: Vec<&str> = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty() && *name != "help")
+        .collect();
+    assert!(names.len() > 18, "{help}");
+    for name in names {
+        let text = run([name, "--help"]).success();
+        assert!(text.contains(&format!("Usage: rollbook {name}")), "{name}: {text}");
+        assert!(!text.contains('\u{1b}'), "no colours where there is no terminal: {text:?}");
+        let json = !["start", "completions", "man", "export"].contains(&name);
+        assert_eq!(text.contains("--json"), json, "{name}");
+    }
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let node = RunningNode::start(Setup::new().with("capability", "storage"));
+    let (own, peer) = (node.peer_id(), peer_id(0).to_string());
+    let json = |args: &[&str]| -> serde_json::Value {
+        let text = node.cli(args.iter().chain(&["--json"])).success();
+        assert_eq!(text.lines().count(), 1, "{args:?}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args:?}: {error}: {text}"))
+    };
+    assert_eq!(json(&["admit", &peer])["standing"], "admitted");
+    assert_eq!(json(&["grant", &peer, "staked"])["isStaked"], true);
+    assert_eq!(json(&["revoke", &peer, "staked"])["isStaked"], false);
+    assert_eq!(json(&["observe", &peer, "successes", "--count", "2"])["peerId"], peer.as_str());
+    assert_eq!(json(&["ban", &peer])["standing"], "banned");
+    assert_eq!(json(&["remove", &peer])["standing"], "removed");
+    assert_eq!(json(&["nodes"])[0]["peerId"], own);
+    assert_eq!(json(&["nodes", "--all"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(json(&["nodes", "--standing", "removed"])[0]["peerId"], peer.as_str());
+    assert_eq!(json(&["nodes", "--capability", "none"]), serde_json::json!([]));
+    assert_eq!(json(&["node", own])["peerId"], own);
+    assert!(json(&["explain", own])["facts"].is_array());
+    assert_eq!(json(&["select", "storage"])[0]["peerId"], own);
+    assert_eq!(json(&["status"])["peerId"], own);
+    assert_eq!(json(&["identity"])["peerId"], own);
+    assert!(json(&["doctor"]).as_array().expect("findings").len() > 6);
+    let records = GoRecord::file(&[GoRecord::numbered(0), GoRecord::numbered(1)]);
+    let import = ["import", "-", "--format", "masa", "--json"];
+    let report = node.cli_with_input(import, &records).success();
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["recordsRead"], 2, "{report}");
+}
+
+#[test]
+fn exit_codes_tell_scripts_why() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().to_str().expect("a plain path");
+    assert_eq!(run(["nodes", "--data-dir", dir]).status.code(), Some(3));
+    let node = RunningNode::start(Setup::new());
+    let stranger = peer_id(0).to_string();
+    assert_eq!(node.cli(["node", &stranger]).status.code(), Some(4));
+    assert_eq!(node.cli(["ban", node.peer_id()]).status.code(), Some(4));
+    assert_eq!(node.cli(["nodes", "--sort", "beauty"]).status.code(), Some(4));
+    assert_eq!(node.cli(["nodes", "--standing", "good"]).status.code(), Some(2));
+    assert_eq!(node.cli(["node", "nonsense"]).status.code(), Some(1));
+    let missing = ["import", "/nowhere/file", "--format", "masa"];
+    assert_eq!(node.cli(missing).status.code(), Some(1));
+}
+
+#[test]
+fn the_doctor_tells_the_well_from_the_unwell() {
+    let mut node = RunningNode::start(Setup::new());
+    let text = node.cli(["doctor"]).success();
+    for check in ["disk", "key", "node", "clock", "ports", "reach", "authority", "roll"] {
+        assert!(text.lines().any(|line| line.contains(&format!("  {check}"))), "{check}: {text}");
+    }
+    assert!(!text.contains("WRONG"), "{text}");
+    let lonely = Setup::new().with("authority", &node.listen()[0]);
+    assert!(node.terminate().success());
+    let lonely = RunningNode::start(lonely);
+    let found = lonely.cli(["doctor"]);
+    assert_eq!(found.status.code(), Some(5), "{}", found.stdout);
+    assert!(found.stdout.contains("no authority is its home"), "{}", found.stdout);
+    assert!(found.stderr.starts_with("error: "), "{}", found.stderr);
+    let stopped = node.cli(["doctor", "--json"]);
+    assert_eq!(stopped.status.code(), Some(5), "{}", stopped.stdout);
+    let findings: serde_json::Value = serde_json::from_str(&stopped.stdout).expect("JSON");
+    let findings = findings.as_array().expect("a list");
+    let wrong = findings.iter().find(|finding| finding["state"] == "wrong").expect("found");
+    assert_eq!(wrong["check"], "node");
+    assert!(wrong["advice"].as_str().is_some_and(|text| text.contains("rollbook start")));
+}
+
+#[test]
+fn shells_and_man_get_what_they_need() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(["completions", shell]).success();
+        assert!(script.contains("rollbook") && script.contains("doctor"), "{shell}");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("man");
+    run(["man", dir.to_str().expect("a plain path")]).success();
+    let page = |name: &str| fs::read_to_string(dir.join(name)).expect(name);
+    assert!(page("rollbook.1").contains("Exit codes"));
+    assert!(page("rollbook-start.1").contains("sync\\-interval"));
+    assert_eq!(fs::read_dir(&dir).expect("made").count(), 20, "one each, and one for the program");
+    let line = refusal(["man", "/proc/nowhere"]);
+    assert!(line.contains("/proc/nowhere"), "{line}");
 }
 
 #[test]

@@ -205,7 +205,8 @@ fn bounded(given: Option<usize>, default: usize, max: usize) -> Result<usize, Ap
 /// How a switch is described.
 fn switch_words() -> Object {
     let words = ["true", "false", "1", "0", ""];
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+    let object = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    object.description(Some("`true`, `1` and the bare name switch it on")).build()
 }
 
 /// `?online`, `?online=true` and `?online=1` switch on.

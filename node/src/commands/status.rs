@@ -59,6 +59,8 @@ fn facts(status: &Status) -> String {
         ("root", status.root.clone()),
         ("journal", format!("{} bytes", status.journal_bytes)),
         ("connections", status.connections.to_string()),
+        ("leases", status.leases.to_string()),
+        ("process", status.process_id.to_string()),
         ("started", time::utc(status.started_at)),
         ("last event", status.last_event.to_string()),
         ("version", status.version.clone()),

@@ -26,7 +26,7 @@ start)
 watch)
     "$ROLLBOOK_TESTED" "$@" &
     ;;
-nodes | node | status | grant | revoke | admit | remove | ban | import | export)
+nodes | node | explain | select | status | grant | revoke | admit | remove | ban | import | export | doctor)
     for _ in $(seq 600); do
         [ -e "$api" ] && break
         sleep 0.05
