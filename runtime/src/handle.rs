@@ -111,6 +111,12 @@ impl NodeHandle {
         self.shared.measures()
     }
 
+    /// The figures of libp2p itself: connections, gossip, round-trip times.
+    #[cfg(feature = "metrics")]
+    pub fn network_registry(&self) -> &crate::Registry {
+        &self.shared.registry
+    }
+
     /// The state of this node.
     pub fn status(&self) -> Status {
         self.shared.status()

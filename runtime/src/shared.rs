@@ -52,6 +52,9 @@ pub(crate) struct Shared {
     pub(crate) warnings: Vec<String>,
     /// What this node counts of its own work.
     pub(crate) meters: Meters,
+    /// The figures of libp2p itself.
+    #[cfg(feature = "metrics")]
+    pub(crate) registry: Arc<crate::Registry>,
     tracker: RwLock<HeapTracker>,
     figures: Figures,
 }
@@ -75,6 +78,8 @@ pub(crate) struct SharedParts {
     pub(crate) outcome: watch::Receiver<Outcome>,
     pub(crate) warnings: Vec<String>,
     pub(crate) tracker: HeapTracker,
+    #[cfg(feature = "metrics")]
+    pub(crate) registry: Arc<crate::Registry>,
 }
 
 impl Shared {
@@ -90,6 +95,8 @@ impl Shared {
             outcome: parts.outcome,
             warnings: parts.warnings,
             meters: Meters::default(),
+            #[cfg(feature = "metrics")]
+            registry: parts.registry,
             tracker: RwLock::new(parts.tracker),
             figures: Figures::default(),
         }

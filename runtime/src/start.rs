@@ -100,6 +100,8 @@ pub(crate) async fn start(builder: NodeBuilder) -> Result<NodeHandle, StartError
         outcome,
         warnings,
         tracker: store.tracker,
+        #[cfg(feature = "metrics")]
+        registry: network.registry(),
     }));
     let journal = JournalWriter::new(store.journal, snapshot(&shared));
     let (disk, reports) = Disk::start(shared.data_dir.clone(), journal, store.events)

@@ -10,15 +10,14 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeMetric as _, MetricEncoder, NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
-use rollbook::{Measures, NodeHandle, Role, SYNC_BOUNDS_S, Status, SyncTimes};
+use rollbook::{Measures, NodeHandle, Registry, Role, SYNC_BOUNDS_S, Status, SyncTimes};
 
 use super::error::AnyRequest;
 
@@ -49,15 +48,19 @@ const OTHER: (&str, &str) = ("rollbook_other", "Whatever else is counted");
     )
 )]
 pub(crate) async fn metrics(State(node): State<NodeHandle>) -> impl IntoResponse {
-    let text = text(Figures { status: node.status(), measures: node.measures() });
+    let figures = Figures { status: node.status(), measures: node.measures() };
+    let text = text(figures, node.network_registry());
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text)
 }
 
-fn text(figures: Figures) -> String {
+/// This node's figures, then those of libp2p.
+fn text(figures: Figures, network: &Registry) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(figures));
     let mut text = String::new();
-    encode(&mut text, &registry).expect("a string takes any text");
+    encode_registry(&mut text, &registry)
+        .and_then(|()| encode(&mut text, network))
+        .expect("a string takes any text");
     text
 }
 
@@ -295,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn every_metric_is_documented() {
         let page = include_str!("../../../docs/metrics.md");
-        let text = text(sample().await);
+        let text = text(sample().await, &Registry::default());
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         let mut count = 0;
         for (name, sort) in types.map(|line| line.split_once(' ').expect("a name and a type")) {
@@ -314,7 +317,7 @@ mod tests {
         times.classes[0] = 3;
         times.classes[2] = 1;
         figures.measures.journal_syncs = times;
-        let text = text(figures);
+        let text = text(figures, &Registry::default());
         for line in [
             "rollbook_journal_sync_seconds_bucket{le=\"0.001\"} 3",
             "rollbook_journal_sync_seconds_bucket{le=\"0.0025\"} 3",
@@ -326,6 +329,26 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn libp2ps_own_figures_follow_and_the_end_is_said_once() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let listen = "/ip4/127.0.0.1/tcp/0".parse().expect("an address");
+        let builder = Node::builder().data_dir(dir.path().to_owned()).listen(vec![listen]);
+        let node = builder.start().await.expect("a node starts");
+        let figures = Figures { status: node.status(), measures: node.measures() };
+        let text = text(figures, node.network_registry());
+        assert!(text.contains("\nlibp2p_swarm_new_listen_addr_total{"), "{text}");
+        assert!(text.contains("\ngossipsub_"), "{text}");
+        assert_eq!(text.matches("# EOF").count(), 1);
+        let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let mut names: Vec<_> = names.collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "no metric is told twice");
+        node.leave().await;
     }
 
     #[test]

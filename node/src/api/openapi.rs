@@ -1,8 +1,11 @@
 //! The description of the API, made from the handlers. `docs/openapi.json` is what it says.
 
-use axum::Json;
+use std::sync::LazyLock;
+
 use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -75,8 +78,11 @@ fn document() -> utoipa::openapi::OpenApi {
     routes(&nobody).split_for_parts().1
 }
 
-pub(super) async fn serve() -> Json<utoipa::openapi::OpenApi> {
-    Json(document())
+/// The description, made once.
+pub(super) async fn serve() -> impl IntoResponse {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| document().to_json().expect("a description is JSON"));
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use libp2p::{
 use libp2p::{mdns, swarm::behaviour::toggle::Toggle};
 use rollbook_core::limits::GOSSIP_SIZE_MAX;
 
-use super::{NetworkConfig, transport_error};
+use super::{NetworkConfig, recorder::Recorder, transport_error};
 use crate::{codec::SyncCodec, error::StartError};
 
 /// A message's envelope around its data: author, number, topic, signature, key.
@@ -37,7 +37,7 @@ pub(super) fn behaviour(
     config: &NetworkConfig,
     topic: &gossipsub::IdentTopic,
     version: &str,
-) -> Result<Behaviour, StartError> {
+) -> Result<(Behaviour, Recorder), StartError> {
     let limits = connection_limits::Behaviour::new(
         connection_limits::ConnectionLimits::default()
             .with_max_pending_incoming(Some(PENDING_INCOMING_MAX))
@@ -46,9 +46,10 @@ pub(super) fn behaviour(
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX)),
     );
     let sync_protocol = sync_protocol(version);
-    Ok(Behaviour {
+    let (gossip, recorder) = Recorder::new(gossip(key, topic)?);
+    let behaviour = Behaviour {
         limits,
-        gossip: gossip(key, topic)?,
+        gossip,
         sync: request_response::Behaviour::with_codec(
             SyncCodec,
             [(sync_protocol, request_response::ProtocolSupport::Full)],
@@ -70,7 +71,8 @@ pub(super) fn behaviour(
         ),
         #[cfg(feature = "mdns")]
         mdns: local_search(key, config)?,
-    })
+    };
+    Ok((behaviour, recorder))
 }
 
 /// Looks for others on the local network, and answers those who look.

@@ -7,6 +7,7 @@
 //! - connections, streams and messages are bounded in number and size.
 
 mod behaviour;
+mod recorder;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -28,6 +29,7 @@ use libp2p::{
     },
     tcp, yamux,
 };
+use recorder::Recorder;
 use rollbook_core::PeerId;
 use tracing::{debug, trace, warn};
 
@@ -108,6 +110,8 @@ pub(crate) struct Network {
     runs: HashMap<ConnectionId, (libp2p::PeerId, String)>,
     /// Events that came while waiting for the listeners.
     early: VecDeque<NetworkEvent>,
+    /// Where the figures of libp2p itself are kept.
+    recorder: Recorder,
 }
 
 impl Network {
@@ -118,7 +122,7 @@ impl Network {
     ) -> Result<Network, StartError> {
         let topic = gossipsub::IdentTopic::new(format!("/rollbook/{}/gossip/1", config.name));
         let version = format!("/rollbook/{}", config.name);
-        let behaviour = behaviour(key, config, &topic, &version)?;
+        let (behaviour, recorder) = behaviour(key, config, &topic, &version)?;
         let builder = SwarmBuilder::with_existing_identity(key.clone())
             .with_tokio()
             .with_tcp(
@@ -143,6 +147,7 @@ impl Network {
             listening: BTreeSet::new(),
             runs: HashMap::new(),
             early,
+            recorder,
         };
         network.set_authorities(&config.authorities);
         Ok(network)
@@ -157,6 +162,12 @@ impl Network {
         for peer in listed {
             limits.bypass_peer_id(&network_peer_id(peer));
         }
+    }
+
+    /// Where the figures of libp2p itself are read from.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn registry(&self) -> std::sync::Arc<crate::Registry> {
+        self.recorder.registry()
     }
 
     /// Listens on all `addresses`, and waits until the system has said where that is.
@@ -318,6 +329,7 @@ impl Network {
     }
 
     fn translate(&mut self, event: SwarmEvent<BehaviourEvent>) -> Option<NetworkEvent> {
+        self.recorder.record(&event);
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => translate_gossip(event),
             SwarmEvent::Behaviour(BehaviourEvent::Sync(event)) => translate_sync(event),
