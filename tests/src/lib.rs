@@ -17,6 +17,7 @@ mod readme;
 mod running_node;
 mod setup;
 mod swarm;
+mod terminal;
 mod tmpfs;
 mod wait;
 
@@ -32,5 +33,6 @@ pub use readme::{Block, Page};
 pub use running_node::RunningNode;
 pub use setup::Setup;
 pub use swarm::Swarm;
+pub use terminal::on_terminal;
 pub use tmpfs::Tmpfs;
 pub use wait::{PATIENCE, eventually};

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use rollbook_tests::{RunningNode, Setup, eventually, peer_id, raw_request};
+use rollbook_tests::{Api, RunningNode, Setup, eventually, peer_id, raw_request};
 
 /// Far more than a node serves at a time.
 const CONNECTIONS: usize = 3_000;
@@ -75,21 +75,28 @@ fn readers_of_events_that_do_not_read_hold_nobody_up() {
 }
 
 #[test]
-fn a_token_of_ones_own_opens_a_node_that_answers_everywhere() {
+fn a_node_that_answers_everywhere_wants_the_token_for_everything() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("token");
     let token = "a-token-that-is-long-enough-to-be-one";
     fs::write(&file, format!("{token}\n")).expect("our folder");
     let path = file.to_str().expect("a plain path");
-    // Every address of this machine is reached by loopback too, which is where this test stays.
-    let setup = Setup::new().http("127.0.0.1:0").with("http-token-file", path);
-    let node = RunningNode::start(setup);
-    assert_eq!(node.api().token, token);
-    let host = format!("Host: {}", node.api().address());
-    let ban = format!("POST /api/v1/nodes/{}/ban", peer_id(0));
+    let setup = Setup::new().http("0.0.0.0:0").with("http-token-file", path);
+    let node = RunningNode::spawn(setup);
+    let api = eventually("it says where it answers", || Api::read(node.data_dir()));
+    assert_eq!(api.token, token);
+    assert!(api.address().starts_with("127.0.0.1:"), "its own machine reaches it by loopback");
     let bearer = format!("Authorization: Bearer {token}");
-    assert_eq!(raw_request(node.api().address(), &ban, &[&host]).status, 401);
-    assert_eq!(raw_request(node.api().address(), &ban, &[&host, &bearer]).status, 200);
+    let ban = format!("POST /api/v1/nodes/{}/ban", peer_id(0));
+    for line in ["GET /healthz", "GET /metrics", "GET /api/v1/nodes", "GET /other", &ban] {
+        let without = raw_request(api.address(), line, &["Host: any.example"]);
+        assert_eq!(without.status, 401, "{line}");
+        let with = raw_request(api.address(), line, &["Host: any.example", &bearer]);
+        assert_ne!(with.status, 401, "{line}");
+    }
+    // The command line shows it by itself.
+    assert!(node.cli(["status"]).success().contains(&api.peer_id));
+    assert!(node.cli(["doctor"]).success().contains("authority"));
     assert!(!node.log().contains(token));
 }
 
