@@ -91,9 +91,9 @@ pub use libp2p::Multiaddr;
 pub use measures::{Measures, SYNC_BOUNDS_S, SyncTimes, Traffic};
 pub use node::{Admission, Node, NodeBuilder, UnknownAdmission};
 pub use page::{Cursor, NodePage, NotACursor, PageRequest, SortKey};
-pub use reach::{Reach, UnknownReach};
 #[cfg(feature = "metrics")]
 pub use prometheus_client::registry::Registry;
+pub use reach::{Reach, UnknownReach};
 pub use rollbook_core::{EthAddress, PeerId, PeerIdError};
 pub use status::{AuthorityStatus, NodeCounts, Role, Status};
 pub use view::{Filter, NodeView, Presence, Standing, TallyView};

@@ -68,7 +68,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [EventKind; 17] = [
+    pub const ALL: [EventKind; 23] = [
         EventKind::Joined,
         EventKind::Returned,
         EventKind::Left,
@@ -78,14 +78,20 @@ impl EventKind {
         EventKind::Admitted,
         EventKind::Removed,
         EventKind::Banned,
+        EventKind::Forgotten,
         EventKind::GrantsChanged,
         EventKind::Equivocation,
         EventKind::DuplicateIdentity,
         EventKind::AuthorityInTouch,
         EventKind::AuthorityLost,
+        EventKind::AuthoritiesChanged,
         EventKind::HomeChanged,
         EventKind::Recovering,
         EventKind::Recovered,
+        EventKind::BecamePartial,
+        EventKind::BecameWhole,
+        EventKind::RootsDiffer,
+        EventKind::NothingInCommon,
     ];
 
     /// The name of the kind, as in JSON.

@@ -36,6 +36,9 @@ fn unready(status: &Status) -> Vec<String> {
     if status.recovering {
         reasons.push("this authority recovers what it had signed".to_owned());
     }
+    if status.isolated {
+        reasons.push("this authority takes itself to be cut off".to_owned());
+    }
     if status.degraded {
         reasons.push("no authority is this node's home".to_owned());
     }

@@ -143,7 +143,9 @@ impl Figures {
         let status = &self.status;
         let nodes = &status.nodes;
         let gauge = |name, help, value| Metric::one(name, help, Gauge, value);
-        let authorities = status.authorities.iter().fold(
+        // One that retired need not be in touch with anybody.
+        let acting = status.authorities.iter().filter(|authority| !authority.retired);
+        let authorities = acting.fold(
             Metric::new(
                 "rollbook_authority_in_touch",
                 "Whether this node, or its home, heard the authority within a lease window",
@@ -172,6 +174,11 @@ impl Figures {
             ),
             authorities,
             gauge("rollbook_degraded", "1 while the node has no home", status.degraded.into()),
+            gauge(
+                "rollbook_isolated",
+                "1 while an authority takes itself to be cut off",
+                status.isolated.into(),
+            ),
             gauge(
                 "rollbook_recovering",
                 "1 while an authority signs nothing until it has back what it had signed",

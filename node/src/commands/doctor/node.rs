@@ -177,16 +177,23 @@ fn authorities(status: &Status) -> Finding {
     let lost: Vec<_> = status
         .authorities
         .iter()
-        .filter(|authority| !authority.in_touch)
+        .filter(|authority| !authority.in_touch && !authority.retired)
         .map(|authority| authority.peer_id.to_string())
         .collect();
-    let count = status.authorities.len();
+    let count = status.authorities.iter().filter(|authority| !authority.retired).count();
     if status.recovering {
         return Finding::wrong(
             "authority",
             "this authority lost a part of its journal and signs nothing",
             "let it reach another node with the whole roll; start it with --fresh only if nothing \
              that it signed is left anywhere",
+        );
+    }
+    if status.isolated {
+        return Finding::wrong(
+            "authority",
+            "this authority takes itself to be cut off: many of its members went silent at once",
+            "look at this machine's network; it goes on by itself once its members are heard",
         );
     }
     if status.degraded {
@@ -318,6 +325,7 @@ mod tests {
         assert_eq!(state("reach", |f| f.nodes.clear()), Wrong);
         assert_eq!(state("authority", |f| f.status.degraded = true), Wrong);
         assert_eq!(state("authority", |f| f.status.recovering = true), Wrong);
+        assert_eq!(state("authority", |f| f.status.isolated = true), Wrong);
         assert_eq!(state("authority", |f| f.status.authorities[0].in_touch = false), Look);
         assert_eq!(state("authority", |f| f.status.role = Role::Authority), Look);
         assert_eq!(state("warning", |f| f.status.warnings.push("x".into())), Look);
