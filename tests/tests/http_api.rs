@@ -107,6 +107,62 @@ fn nodes_are_counted_selected_and_explained() {
 }
 
 #[test]
+fn nodes_are_filtered_sorted_and_paged() {
+    let network = Network::start_with(2, Setup::new().with("capability", "worker"));
+    network.converge();
+    let (authority, members) = (&network.authority, &network.members);
+    let (granted, banned) = (members[0].peer_id(), peer_id(0).to_string());
+    authority.cli(["grant", granted, "staked"]).success();
+    authority.cli(["ban", &banned]).success();
+    let found = |query: &str| -> Vec<String> {
+        let page = authority.api().get(&format!("/api/v1/nodes?{query}")).expect("a page");
+        assert!(page["next"].is_null(), "{query}: {page}");
+        let nodes = page["nodes"].as_array().expect("a list").iter();
+        nodes.map(|node| node["peerId"].as_str().expect("a text").to_owned()).collect()
+    };
+    let home = format!("home={}", authority.peer_id());
+    for (query, count) in [
+        ("", 3),
+        ("all", 4),
+        ("online=true", 3),
+        ("presence=online", 3),
+        ("presence=left", 0),
+        ("standing=admitted", 3),
+        ("standing=pending", 0),
+        ("capability=worker&grant=staked", 1),
+        ("capability=none", 0),
+        (home.as_str(), 3),
+        ("grant=validator", 0),
+    ] {
+        assert_eq!(found(query).len(), count, "{query}");
+    }
+    assert_eq!(found("grant=staked"), [granted]);
+    assert_eq!(found("standing=banned"), [banned]);
+    for key in ["peerId", "firstJoined", "lastJoined", "lastUpdated", "uptime"] {
+        let up = found(&format!("all&sort={key}"));
+        let down = found(&format!("all&sort=-{key}"));
+        assert_eq!(up.iter().rev().collect::<Vec<_>>(), down.iter().collect::<Vec<_>>(), "{key}");
+    }
+
+    // One that joins between two pages moves nobody to another page.
+    let first = authority.api().get("/api/v1/nodes?all&limit=2").expect("a page");
+    authority.cli(["admit", &peer_id(1).to_string()]).success();
+    let next = first["next"].as_str().expect("there is more");
+    let rest = authority.api().get(&format!("/api/v1/nodes?all&after={next}")).expect("a page");
+    let ids = |page: &Value| -> Vec<String> {
+        let nodes = page["nodes"].as_array().expect("a list").iter();
+        nodes.map(|node| node["peerId"].as_str().expect("a text").to_owned()).collect()
+    };
+    let mut seen = [ids(&first), ids(&rest)].concat();
+    seen.retain(|id| *id != peer_id(1).to_string());
+    assert_eq!(seen, {
+        let mut all = found("all");
+        all.retain(|id| *id != peer_id(1).to_string());
+        all
+    });
+}
+
+#[test]
 fn the_token_is_for_the_owners_eyes_and_new_at_each_start() {
     let mut node = RunningNode::start(Setup::new());
     let first = node.api().clone();

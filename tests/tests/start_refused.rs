@@ -138,6 +138,11 @@ fn a_setting_that_makes_no_sense_is_refused_by_its_name() {
         ("agent", "x".repeat(1_000), "--agent: "),
         ("grant-name", "staked".to_owned(), "staked"),
         ("max-connections", "many".to_owned(), "--max-connections"),
+        ("http-token-file", "/nowhere/token".to_owned(), "--http-token-file /nowhere/token"),
+        ("http-token-file", "/dev/null".to_owned(), "32 to 512 visible"),
+        ("http-allow-origin", "*".to_owned(), "--http-allow-origin"),
+        ("http-rate", "0".to_owned(), "--http-rate"),
+        ("masa-api", "maybe".to_owned(), "--masa-api"),
     ] {
         let line = refused(&Setup::slow().with(option, &value));
         assert!(line.contains(reason), "--{option} {value}: {line}");
@@ -151,10 +156,12 @@ fn a_setting_that_makes_no_sense_is_refused_by_its_name() {
     assert!(line.contains("at most 8 authorities"), "{line}");
     let line = refused(&Setup::new().listening(&["/ip4/192.0.2.1/tcp/0".to_owned()]));
     assert!(line.contains("cannot listen on /ip4/192.0.2.1"), "{line}");
-    for http in ["0.0.0.0:0", "192.0.2.7:80", "nonsense"] {
+    for http in ["nonsense", "127.0.0.1", "roll.example:80"] {
         let line = refused(&Setup::new().http(http));
         assert!(line.contains("--http"), "{line}");
     }
+    let line = refused(&Setup::new().http("192.0.2.7:80"));
+    assert!(line.contains("cannot listen on the HTTP address 192.0.2.7:80"), "{line}");
 }
 
 #[test]

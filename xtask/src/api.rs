@@ -30,15 +30,19 @@ pub(crate) fn suite() -> Result<Outcome> {
         return Ok(Outcome::Skipped(why.to_owned()));
     };
     run(&mut cargo(&["build", "--locked", "-p", "rollbook-node"]))?;
-    let node = Node::start(&target().join("debug/rollbook"), &target().join("tmp/api"))?;
-    let mut command = Command::new(schemathesis);
+    let folder = target().join("tmp/api");
+    let node = Node::start(&target().join("debug/rollbook"), &folder)?;
+    // It leaves files where it is run.
+    let mut command = Command::new("sh");
     command
+        .args(["-c", "cd \"$0\" && exec \"$@\""])
+        .arg(&folder)
+        .arg(schemathesis)
         .args(["run", &format!("{}/api/v1/openapi.json", node.url)])
         .args(["--header", &format!("Authorization: Bearer {}", node.token)])
         .args(["--checks", "all", "--exclude-checks", NOT_CHECKED])
         .args(["--phases", "examples,coverage,fuzzing", "--exclude-path", LEFT_OUT])
         .args(["--seed", SEED, "--max-time", RUN_S, "--request-timeout", "10", "--warnings", "off"])
-        // No files of its own beside the project's.
         .args(["--no-color", "--generation-database", "none"]);
     run(&mut command)?;
     node.look_whether_it_is_well()?;
