@@ -168,7 +168,7 @@ fn is_loopback(authority: &str) -> bool {
             digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
         });
     let host_is_loopback = host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
     host_is_loopback && port_is_fine
 }
 
@@ -214,6 +214,7 @@ mod tests {
             "127.1.2.3:80",
             "[::1]",
             "[::1]:7656",
+            "[::ffff:127.0.0.1]:7656",
             "localhost",
             "LocalHost:7656",
         ] {
