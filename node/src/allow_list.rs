@@ -1,9 +1,6 @@
 //! The file of whom an authority admits: one peer id a line.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use rollbook::PeerId;
@@ -17,11 +14,6 @@ pub(crate) struct AllowList {
 impl AllowList {
     pub(crate) fn new(path: String) -> Self {
         Self { path: path.into() }
-    }
-
-    /// Where the list is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Reads the list as it is now. Empty lines, and what follows a `#`, are comments.

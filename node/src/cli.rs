@@ -127,6 +127,8 @@ pub(crate) enum Command {
     /// Count something about another node.
     #[command(after_help = OBSERVE_EXAMPLES)]
     Observe(ObserveArgs),
+    /// Let a running node read its authorities and its allow-list anew, as SIGHUP does.
+    Reload(StatusArgs),
     /// Show this node's own state: role, home, counts, root, journal, counters.
     Status(StatusArgs),
     /// Show events as they come, a line each.
@@ -194,6 +196,10 @@ pub(crate) struct StartArgs {
     /// Address of an authority, ending in /p2p/ID; may be repeated [default: this node is its own]
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) authority: Vec<String>,
+    /// Peer id of an authority that retired: it is nobody's home and signs nothing new, and what it
+    /// signed still counts; may be repeated; read again at SIGHUP, as are authorities in a file
+    #[arg(long, value_name = "PEER", num_args = 1..)]
+    pub(crate) retired: Vec<String>,
     /// Where the identity, the journal and the events are kept [default: ./rollbook-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
@@ -269,6 +275,7 @@ impl StartArgs {
         let mut layer = Layer::default();
         layer.flag("network", self.network);
         layer.flag("authority", self.authority);
+        layer.flag("retired", self.retired);
         layer.flag("data-dir", self.data_dir);
         layer.flag("listen", self.listen);
         layer.flag("external-address", self.external_address);

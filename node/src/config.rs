@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use axum::http::HeaderValue;
-use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder, Reach};
+use rollbook::{Admission, KeyType, Multiaddr, Node, NodeBuilder, PeerId, Reach};
 
 use crate::allow_list::AllowList;
 use crate::api::{Options, Token};
@@ -25,6 +25,7 @@ const HTTP_RATE: u32 = 500;
 pub(crate) struct Config {
     pub(crate) network: String,
     pub(crate) authorities: Vec<Multiaddr>,
+    pub(crate) retired: Vec<PeerId>,
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: Option<Vec<Multiaddr>>,
     pub(crate) external_addresses: Vec<Multiaddr>,
@@ -78,6 +79,7 @@ impl Config {
         Ok(Self {
             network: layers.one("network", text)?.unwrap_or_else(|| NETWORK.to_owned()),
             authorities: layers.many("authority", authority)?.unwrap_or_default(),
+            retired: layers.many("retired", peer_id)?.unwrap_or_default(),
             data_dir: layers.one("data-dir", text)?.unwrap_or_else(|| DATA_DIR.to_owned()).into(),
             listen: layers.many("listen", multiaddr)?,
             external_addresses: layers.many("external-address", multiaddr)?.unwrap_or_default(),
@@ -119,6 +121,7 @@ impl Config {
             allowed_origins: self.http_allow_origins.clone(),
             masa: self.masa_api,
             rate: self.http_rate,
+            source: None,
         })
     }
 
@@ -128,6 +131,7 @@ impl Config {
         let mut builder = Node::builder()
             .network(&self.network)
             .authorities(self.authorities.clone())
+            .retired(self.retired.clone())
             .data_dir(self.data_dir.clone())
             .external_addresses(self.external_addresses.clone())
             .capabilities(self.capabilities.clone())
@@ -188,6 +192,10 @@ fn authority(text: &str) -> Result<Multiaddr, String> {
         Some("p2p") => Ok(address),
         _ => Err(format!("{text:?} must end in /p2p/ID, the authority's peer id")),
     }
+}
+
+fn peer_id(text: &str) -> Result<PeerId, String> {
+    text.parse().map_err(|error| format!("{text:?} is not a peer id ({error})"))
 }
 
 fn http(text: &str) -> Result<SocketAddr, String> {

@@ -47,6 +47,7 @@ impl Key {
 pub(crate) const KEYS: &[Key] = &[
     Key::one("network"),
     Key::list("authority"),
+    Key::list("retired"),
     Key::one("data-dir"),
     Key::list("listen"),
     Key::list("external-address"),
@@ -96,7 +97,7 @@ impl fmt::Display for Origin {
 }
 
 /// What one place says.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layer(BTreeMap<&'static str, Vec<Given>>);
 
 impl Layer {

@@ -18,6 +18,7 @@ mod layers;
 mod masa;
 mod output;
 mod progress;
+mod reload;
 mod signals;
 mod start;
 mod table;

@@ -14,6 +14,7 @@ use crate::cli::StartArgs;
 use crate::config::Config;
 use crate::first_screen::FirstScreen;
 use crate::output;
+use crate::reload::{Source, variable};
 use crate::signals::Signals;
 
 /// Warnings of the libraries are about single peers, and in a network of any size there is always
@@ -22,21 +23,21 @@ const DEFAULT_LOG: &str = "error,rollbook=warn";
 
 /// Runs a node until it is told to stop.
 pub(crate) fn run(args: StartArgs) -> Result<()> {
-    let variable = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
     let (flags, file) = args.into_layer();
-    let config = Config::load(flags, file.as_deref(), variable)?;
+    let source = Source::new(flags, file);
+    let config = source.load()?;
     log_to_stderr(variable("ROLLBOOK_LOG").or_else(|| variable("RUST_LOG")))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start threads")?
-        .block_on(start(config))
+        .block_on(start(config, source))
 }
 
-async fn start(config: Config) -> Result<()> {
+async fn start(config: Config, source: Source) -> Result<()> {
     let mut signals =
-        Signals::new(config.allow_list.is_some()).context("cannot listen for signals")?;
-    let options = config.api_options()?;
+        Signals::new(source.may_change(&config)).context("cannot listen for signals")?;
+    let options = Options { source: Some(source), ..config.api_options()? };
     let listener = bind(&config).await?;
     let node = tokio::select! {
         node = config.builder()?.start() => node?,
@@ -64,6 +65,7 @@ async fn run_ready(
         peer_id: node.peer_id().to_string(),
         listen: node.listen_addresses().iter().map(ToString::to_string).collect(),
     };
+    let source = options.source.clone();
     let server = Server::spawn(listener, api::router(node.clone(), options), Limits::default());
     api_file
         .write(node.data_dir())
@@ -73,8 +75,8 @@ async fn run_ready(
 
     loop {
         tokio::select! {
-            reload = signals.next_or_reload() => match reload {
-                true => reload_allow_list(config, node).await,
+            reads_anew = signals.next_or_reload() => match reads_anew {
+                true => reload(source.as_ref(), node).await,
                 false => break,
             },
             _ = node.stopped() => break,
@@ -93,16 +95,11 @@ async fn run_ready(
     Ok(node.stopped().await?)
 }
 
-/// Reads the allow-list anew. A list that cannot be read changes nothing.
-async fn reload_allow_list(config: &Config, node: &NodeHandle) {
-    let Some(list) = &config.allow_list else { return };
-    let set = match list.read() {
-        Ok(peers) => node.set_allowed(peers).await.map_err(anyhow::Error::from),
-        Err(error) => Err(error),
-    };
-    match set {
-        Ok(()) => tracing::warn!(path = %list.path().display(), "allow-list read anew"),
-        Err(error) => tracing::error!("the allow-list stays as it was: {error:#}"),
+/// Reads anew what may change. What cannot be used changes nothing.
+async fn reload(source: Option<&Source>, node: &NodeHandle) {
+    let Some(source) = source else { return };
+    if let Err(error) = source.reload(node).await {
+        tracing::error!("nothing was read anew: {error:#}");
     }
 }
 

@@ -39,6 +39,8 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use rollbook::NodeHandle;
+
+use crate::reload::Source;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::error::ApiError;
@@ -69,6 +71,8 @@ pub(crate) struct Options {
     pub(crate) masa: bool,
     /// Requests that one address may make in a second.
     pub(crate) rate: u32,
+    /// Where the settings came from that can be read anew.
+    pub(crate) source: Option<Source>,
 }
 
 /// What the handlers share.
@@ -77,6 +81,7 @@ struct Api {
     node: NodeHandle,
     peer_id: HeaderValue,
     readers: Readers,
+    source: Option<Source>,
 }
 
 impl FromRef<Api> for NodeHandle {
@@ -91,10 +96,16 @@ impl FromRef<Api> for Readers {
     }
 }
 
+impl FromRef<Api> for Option<Source> {
+    fn from_ref(api: &Api) -> Self {
+        api.source.clone()
+    }
+}
+
 /// All routes of a running node.
 pub(crate) fn router(node: NodeHandle, options: Options) -> Router {
     let peer_id = HeaderValue::try_from(node.peer_id().to_string()).expect("base58 is plain text");
-    let api = Api { node, peer_id, readers: Readers::default() };
+    let api = Api { node, peer_id, readers: Readers::default(), source: options.source };
     let access = Access::new(options.token, options.beyond_loopback);
     let (described, _) = openapi::routes(&access).split_for_parts();
     let mut routes = described.route("/api/v1/openapi.json", get(openapi::serve));

@@ -56,6 +56,7 @@ pub(super) fn routes(access: &Access) -> OpenApiRouter<Api> {
         .routes(routes!(write::remove))
         .routes(routes!(write::grant, write::revoke))
         .routes(routes!(write::observe))
+        .routes(routes!(write::reload))
         .routes(routes!(write::import).layer(DefaultBodyLimit::max(IMPORT_SIZE_MAX)))
         .route_layer(from_fn_with_state(access.clone(), guard::require_token));
     OpenApiRouter::with_openapi(Description::openapi())

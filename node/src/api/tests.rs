@@ -50,6 +50,7 @@ impl Running {
             allowed_origins: Vec::new(),
             masa: false,
             rate: 1_000_000,
+            source: None,
         };
         change(&mut options);
         let server = Server::spawn(listener, router(node.clone(), options), limits);
@@ -343,6 +344,7 @@ async fn a_node_without_a_home_is_alive_and_not_ready() {
         allowed_origins: Vec::new(),
         masa: false,
         rate: 1_000,
+        source: None,
     };
     let server = Server::spawn(listener, router(lonely.clone(), options), Limits::default());
     let member = Running { node: lonely, address, token: String::new(), dir, _server: server };

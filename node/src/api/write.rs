@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use rollbook::{
-    CommandError, ImportOptions, ImportRecord, ImportReport, NodeHandle, NodeView, PeerId,
+    CommandError, ImportOptions, ImportRecord, ImportReport, NodeHandle, NodeView, PeerId, Status,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +13,7 @@ use super::ApiError;
 use super::error::{AboutOne, AnyRequest, Command};
 use super::query::ObserveQuery;
 use super::read::parse_peer;
+use crate::reload::Source;
 
 type PeerPath = Result<Path<String>, PathRejection>;
 type GrantPath = Result<Path<(String, String)>, PathRejection>;
@@ -133,6 +134,24 @@ pub(crate) async fn observe(
     let peer = parse_peer(&peer)?;
     let count = query?.0.count.unwrap_or(1);
     answer(&node, &peer, node.observe(&peer, &counter, count).await)
+}
+
+/// Reads the authorities and the allow-list anew, as SIGHUP does.
+#[utoipa::path(
+    post, path = "/api/v1/reload", tag = "write", security(("token" = [])),
+    responses(
+        (status = 200, description = "The state of the node after it", body = Status),
+        AnyRequest, Command,
+    )
+)]
+pub(crate) async fn reload(
+    State(node): State<NodeHandle>,
+    State(source): State<Option<Source>>,
+) -> Result<Json<Status>, ApiError> {
+    let refused = |error: &anyhow::Error| CommandError::Refused(format!("{error:#}"));
+    let source = source.ok_or_else(|| CommandError::Refused("there is nothing to read".into()))?;
+    source.reload(&node).await.map_err(|error| refused(&error))?;
+    Ok(Json(node.status()))
 }
 
 /// Takes over what another system knew. The same again changes nothing.

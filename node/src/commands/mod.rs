@@ -10,6 +10,7 @@ mod manual;
 mod node;
 mod nodes;
 mod observe;
+mod reload;
 mod select;
 mod status;
 mod watch;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
         Command::Node(args) => node::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Select(args) => select::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Observe(args) => observe::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Watch(args) => watch::run(&args),

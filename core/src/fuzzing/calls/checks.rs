@@ -126,9 +126,8 @@ impl<S: Storage> World<S> {
         for ((subject, kind), shown) in &self.shown {
             let slot = (*subject, *kind, own);
             let held = slots.get(&slot).map(|(version, _)| *version);
-            let is_held = *kind == Kind::Announcement
-                || held >= Some(*shown)
-                || self.is_void(&slot, *shown);
+            let is_held =
+                *kind == Kind::Announcement || held >= Some(*shown) || self.is_void(&slot, *shown);
             assert!(is_held, "{kind:?} {shown:?} became {held:?}");
         }
     }
