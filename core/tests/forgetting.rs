@@ -40,7 +40,7 @@ impl Years {
     fn change_guests(&mut self) {
         for place in GUESTS {
             self.guests += 1;
-            if self.guests % 2 == 0 {
+            if self.guests.is_multiple_of(2) {
                 let now = self.cluster.now();
                 self.cluster.tracker(place).leave(now);
                 self.cluster.settle();
