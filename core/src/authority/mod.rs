@@ -9,28 +9,28 @@
 //! - leases are sorted by peer id, one per node, each of a node that is vouched for;
 //! - of the nodes that it lets in by itself, it stays within its share of the capacity.
 
+mod commands;
 mod forgetting;
+mod sessions;
 mod suspicion;
 
+use commands::check_key;
+pub use commands::{CommandError, ImportOutcome, Receipt};
 use forgetting::Forgetting;
 use suspicion::{Conclusion, Silence, Suspicion};
 
 use crate::{
     counting::{Answer, Counting},
-    key::{PublicKey, Signer, Verifier},
+    key::{Signer, Verifier},
     ledger::Ledger,
     message::{LeaseAnswer, ObservationBatch, Renew},
     multiaddr::Prefix,
     newcomers::{Newcomers, TooMany},
     node_data::NodeData,
     peer_id::{Hint, PeerId},
-    statement::{
-        Announcement, Decision, Grant, Imported, Intent, Presence, PresenceState, Register,
-        RegisterId, Session, Standing,
-    },
+    statement::{Intent, Presence, PresenceState, Session, Standing},
     storage::{Buffer, Full, List, Storage},
     time::Now,
-    version::Version,
 };
 
 /// Who becomes a member.
@@ -46,63 +46,6 @@ pub enum Admission {
     AllowList,
     /// Whom an operator admits.
     Manual,
-}
-
-/// Why a command was not carried out. What it was to decide is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// This node is not one of its configured authorities.
-    NotAuthority,
-    /// The roll has no room: for another node, or for more about this one.
-    Full,
-    /// An authority cannot be removed or banned.
-    SubjectIsAuthority,
-    /// The node is not in the roll and does not wait to be.
-    UnknownPeer,
-    /// The node does not belong to the network: admit it first.
-    NotAdmitted,
-    /// This authority lost its journal, or a part of it, and signs nothing until it has what it
-    /// said from others, or its operator vouches that there is nothing.
-    Recovering,
-    /// The node's key cannot sign statements, or is weak.
-    UnsupportedKey,
-}
-
-impl core::fmt::Display for CommandError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            CommandError::NotAuthority => "this node is not an authority of its network",
-            CommandError::Full => "the roll is full",
-            CommandError::SubjectIsAuthority => "an authority cannot be removed or banned",
-            CommandError::UnknownPeer => "no such node in the roll",
-            CommandError::UnsupportedKey => "the peer id has no key that can sign, or a weak one",
-            CommandError::Recovering => {
-                "this authority lost a part of its journal and waits until others gave it back"
-            }
-            CommandError::NotAdmitted => "the node is not admitted: admit it first",
-        })
-    }
-}
-
-impl core::error::Error for CommandError {}
-
-/// The change that a command made: durable once [`NodeEventTracker::durable`] has come to it.
-///
-/// [`NodeEventTracker::durable`]: crate::NodeEventTracker::durable
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Receipt(pub u64);
-
-/// What an import of one node's history did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ImportOutcome {
-    /// History or grants were taken over.
-    Taken(Receipt),
-    /// All of it was known.
-    Unchanged,
-    /// The node is removed or banned: nothing was taken over.
-    NotAdmitted,
 }
 
 /// An authority's knowledge that a session is here until some time.
@@ -487,148 +430,6 @@ impl<S: Storage> CentralAuthority<S> {
         }
     }
 
-    /// Issues a presence where what `peer` announces and its lease make a transition.
-    pub(crate) fn observe<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-    ) -> Result<(), Full> {
-        let Some(signed) = ledger.announcement_of(peer) else { return Ok(()) };
-        let version = signed.version();
-        let Some(Announcement { session, home, intent, .. }) = signed.read() else {
-            return Ok(());
-        };
-        if home != ledger.own_hint() {
-            return self.hand_over(ledger, now, peer, home);
-        }
-        if intent == Intent::LEAVING {
-            return self.end(ledger, now, peer, session, now.unix_s);
-        }
-        let Ok(place) = self.find(peer) else { return Ok(()) };
-        let lease = self.leases[place];
-        if lease.session != session {
-            return Ok(());
-        }
-        let mut presence = self.presence_to_issue(ledger, peer);
-        let same_session = presence.session == session;
-        // Where it was at home since this authority last said that it is here.
-        let since = if same_session { presence.rests_on } else { Version::ZERO };
-        let elsewhere = elsewhere(ledger, peer, session, since);
-        match (presence.state, &elsewhere) {
-            (PresenceState::ONLINE, None) if same_session => return Ok(()),
-            // It was called left while it lived: it is watched for one full window first.
-            (PresenceState::LEFT, None)
-                if same_session
-                    && now.mono_ms.saturating_sub(lease.watched_from_ms) < self.window_ms =>
-            {
-                return Ok(());
-            }
-            // It was away for a while, of which this authority did not know.
-            (PresenceState::ONLINE, Some(there)) if same_session => {
-                presence.count_until(there.counted_from.min(lease.renewed_unix));
-            }
-            (PresenceState::ONLINE, _) => presence.close(lease.earlier_unix),
-            _ => {}
-        }
-        let moved = elsewhere.filter(|there| there.goes_on(session));
-        let is_back = moved.is_none() && presence.goes_on(session);
-        if let Some(there) = moved {
-            presence.joined = there.joined;
-        } else if !is_back {
-            presence.joined = now.unix_s;
-        }
-        presence.session = session;
-        presence.state = PresenceState::ONLINE;
-        presence.rests_on = version;
-        presence.counted_from = now.unix_s;
-        if presence.first_joined == 0 {
-            presence.first_joined = now.unix_s;
-        }
-        presence.issued_at = now.unix_s;
-        ledger.write(peer, &presence).map(|_change| ())
-    }
-
-    /// Says of a node that announces another home, and that this authority calls online, that it
-    /// moved there.
-    fn hand_over<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        home: Hint,
-    ) -> Result<(), Full> {
-        let presence = self.presence(ledger, peer);
-        if !home.is_some() || presence.state != PresenceState::ONLINE {
-            return Ok(());
-        }
-        match self.find(peer).map(|place| self.leases[place]) {
-            Ok(lease) => self.end(ledger, now, peer, lease.session, lease.renewed_unix),
-            Err(_) => self.end(ledger, now, peer, presence.session, self.resumed_unix),
-        }
-    }
-
-    /// Ends a node's lease at once, and says that its session left, or moved, or that the one before
-    /// it left that is still called online.
-    fn end<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        session: Session,
-        left_unix: u64,
-    ) -> Result<(), Full> {
-        let departure = self.departure(ledger, now, peer, session, left_unix);
-        self.drop_lease(peer);
-        match departure {
-            Some(presence) => ledger.write(peer, &presence).map(|_change| ()),
-            None => Ok(()),
-        }
-    }
-
-    /// What says that `session` left or moved, or that the one before it left that is still called
-    /// online; nothing where none is.
-    fn departure<K: Signer + Verifier>(
-        &self,
-        ledger: &Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        session: Session,
-        left_unix: u64,
-    ) -> Option<Presence> {
-        let lease = self.find(peer).ok().map(|place| self.leases[place]);
-        let mut presence = self.presence_to_issue(ledger, peer);
-        if presence.state != PresenceState::ONLINE {
-            return None;
-        }
-        presence.issued_at = now.unix_s;
-        let announcement = ledger.announcement_of(peer);
-        let said = announcement.and_then(|signed| Some((signed.version(), signed.read()?)));
-        let is_current = presence.session == session;
-        let is_elsewhere = said.as_ref().is_some_and(|(_, said)| {
-            said.session == session && said.home.is_some() && said.home != ledger.own_hint()
-        });
-        if is_current && is_elsewhere {
-            // Whatever it rested on, it is the new home that counts from then on.
-            let there = elsewhere(ledger, peer, session, presence.rests_on);
-            presence.count_until(there.map_or(left_unix, |it| it.counted_from.min(left_unix)));
-            presence.state = PresenceState::MOVED;
-            return Some(presence);
-        }
-        presence.close(lease.filter(|_| !is_current).map_or(left_unix, |lease| lease.earlier_unix));
-        presence.state = PresenceState::LEFT;
-        if let Some((version, _)) = said {
-            presence.rests_on = version;
-        }
-        Some(presence)
-    }
-
-    fn drop_lease(&mut self, peer: &PeerId) {
-        if let Ok(place) = self.find(peer) {
-            self.leases.remove_at(place);
-        }
-    }
-
     /// Turns leases that lapsed into statements, unless so many do at once that it may be this
     /// authority that is cut off. `hears_authority`: whether another one was heard within a window.
     pub(crate) fn lapse<K: Signer + Verifier>(
@@ -683,109 +484,6 @@ impl<S: Storage> CentralAuthority<S> {
     pub(crate) fn next_tallies_ms(&self) -> Option<u64> {
         let due_ms = self.counting.next_due_ms();
         (self.acts() && due_ms != u64::MAX).then_some(due_ms)
-    }
-
-    /// Adds a node: decides that it belongs to the network.
-    pub(crate) fn add<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-    ) -> Result<Receipt, CommandError> {
-        check_key(peer)?;
-        let admitted = (RegisterId::STANDING, Standing::ADMITTED.0);
-        let decision = decision(ledger, now, peer, [admitted])?;
-        issue(ledger, peer, None, decision).map(Receipt)
-    }
-
-    /// Takes a node off the roll, or keeps it out.
-    pub(crate) fn remove<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        standing: Standing,
-    ) -> Result<Receipt, CommandError> {
-        check_key(peer)?;
-        if ledger.authorities.acts(peer) {
-            return Err(CommandError::SubjectIsAuthority);
-        }
-        if standing == Standing::REMOVED && ledger.node(peer).is_none() {
-            return Err(CommandError::UnknownPeer);
-        }
-        // Its session is closed while it is still admitted, so its uptime is not lost.
-        let session = self.find(peer).ok().map(|place| self.leases[place].session);
-        let departure =
-            session.and_then(|session| self.departure(ledger, now, peer, session, now.unix_s));
-        let decision = decision(ledger, now, peer, [(RegisterId::STANDING, standing.0)])?;
-        let change = issue(ledger, peer, departure, decision)?;
-        self.drop_lease(peer);
-        Ok(Receipt(change))
-    }
-
-    /// Updates what a node is granted.
-    pub(crate) fn update<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        grant: Grant,
-        granted: bool,
-    ) -> Result<Receipt, CommandError> {
-        if ledger.node(peer).is_none() {
-            return Err(CommandError::UnknownPeer);
-        }
-        if !ledger.standing(peer).admits() {
-            return Err(CommandError::NotAdmitted);
-        }
-        let register = (grant.register(), u8::from(granted));
-        let decision = decision(ledger, now, peer, [register])?;
-        issue(ledger, peer, None, decision).map(Receipt)
-    }
-
-    /// Takes over a node's history, and grants, from before Rollbook. It makes nobody online, and
-    /// taking the same over again changes nothing.
-    pub(crate) fn import<K: Signer + Verifier>(
-        &mut self,
-        ledger: &mut Ledger<S, K>,
-        now: Now,
-        peer: &PeerId,
-        history: Imported,
-        grants: &[Grant],
-    ) -> Result<ImportOutcome, CommandError> {
-        check_key(peer)?;
-        let standing = ledger.standing(peer);
-        if standing != Standing::PENDING && !standing.admits() {
-            return Ok(ImportOutcome::NotAdmitted);
-        }
-        let mut presence = self.presence(ledger, peer);
-        let merged = presence.imported.map_or(history, |known| known.merged(history));
-        presence.imported = Some(merged);
-        presence.issued_at = now.unix_s;
-        // Another authority's import of the same counts as well: the fold takes the maximum.
-        let presence = (!self.is_history_known(ledger, peer, merged)).then_some(presence);
-        let node = ledger.roll.get(peer);
-        // What an operator decided stands, whatever the file says.
-        let is_open = |id| node.and_then(|node| node.register(id, &ledger.authorities)).is_none();
-        let granted = grants.iter().map(|grant| grant.register()).filter(|id| is_open(*id));
-        let decision = decision(ledger, now, peer, granted.map(|id| (id, 1)))?;
-        if presence.is_none() && decision.is_none() {
-            return Ok(ImportOutcome::Unchanged);
-        }
-        issue(ledger, peer, presence, decision).map(|change| ImportOutcome::Taken(Receipt(change)))
-    }
-
-    fn is_history_known<K: Signer + Verifier>(
-        &self,
-        ledger: &Ledger<S, K>,
-        peer: &PeerId,
-        history: Imported,
-    ) -> bool {
-        let Some(node) = ledger.roll.get(peer) else { return false };
-        node.presences()
-            .filter(|signed| ledger.authorities.contains(signed.writer()))
-            .filter_map(|signed| signed.read()?.imported)
-            .any(|known| known.merged(history) == known)
     }
 
     /// What this authority last issued about `peer`.
@@ -883,22 +581,6 @@ impl<S: Storage> CentralAuthority<S> {
     }
 }
 
-/// What another authority said last of `session`, about an announcement after `since`.
-fn elsewhere<S: Storage, K: Signer + Verifier>(
-    ledger: &Ledger<S, K>,
-    peer: &PeerId,
-    session: Session,
-    since: Version,
-) -> Option<Presence> {
-    let others = ledger.roll.get(peer)?.presences().filter(|signed| {
-        signed.writer() != ledger.own_hint() && ledger.authorities.contains(signed.writer())
-    });
-    let about = others.filter_map(|signed| signed.read());
-    about
-        .filter(|presence| presence.session == session && presence.rests_on > since)
-        .max_by_key(|presence| presence.rests_on)
-}
-
 /// How many places one authority gives to nodes by itself.
 fn share<S: Storage, K: Signer + Verifier>(ledger: &Ledger<S, K>) -> usize {
     (ledger.roll.capacity() / ledger.authorities.acting_count().max(1)).max(1)
@@ -913,54 +595,4 @@ fn is_first_voucher(node: &NodeData<impl Buffer>, authority: Hint) -> bool {
         .filter(|(first_joined, _)| *first_joined > 0)
         .min();
     first.is_some_and(|(_, writer)| writer == authority)
-}
-
-/// Only a node that can sign belongs to a network: anything verifies under a weak key.
-fn check_key(peer: &PeerId) -> Result<(), CommandError> {
-    let key = PublicKey::of(peer).ok_or(CommandError::UnsupportedKey)?;
-    key.check().map_err(|_which| CommandError::UnsupportedKey)
-}
-
-/// This authority's decision about `peer` with other values in some registers, under a stamp above
-/// every one that was seen for the node. None where the decisions come to the same already.
-fn decision<S: Storage, K: Signer + Verifier>(
-    ledger: &Ledger<S, K>,
-    now: Now,
-    peer: &PeerId,
-    values: impl IntoIterator<Item = (RegisterId, u8)>,
-) -> Result<Option<Decision>, CommandError> {
-    let node = ledger.roll.get(peer);
-    let held = |id| Some(node?.register(id, &ledger.authorities)?.value);
-    let mut changed = values.into_iter().filter(|(id, value)| held(*id) != Some(*value)).peekable();
-    if changed.peek().is_none() {
-        return Ok(None);
-    }
-    let mut decision: Decision = node
-        .and_then(|node| node.decision(ledger.own_hint()))
-        .and_then(|signed| signed.read())
-        .unwrap_or_default();
-    let stamp_max = node.map_or(0, |node| node.stamp_max(&ledger.authorities));
-    let stamp = stamp_max.checked_add(1).ok_or(CommandError::Full)?;
-    if !changed.all(|(id, value)| decision.set(Register { id, value, stamp })) {
-        return Err(CommandError::Full);
-    }
-    decision.issued_at = now.unix_s;
-    Ok(Some(decision))
-}
-
-/// Issues what there is of a presence and a decision, in this order, all or nothing. Says up to
-/// which change the roll holds it.
-fn issue<S: Storage, K: Signer + Verifier>(
-    ledger: &mut Ledger<S, K>,
-    peer: &PeerId,
-    presence: Option<Presence>,
-    decision: Option<Decision>,
-) -> Result<u64, CommandError> {
-    let issued = match (presence, decision) {
-        (None, None) => Ok(ledger.roll.head()),
-        (Some(presence), None) => ledger.write(peer, &presence),
-        (None, Some(decision)) => ledger.write(peer, &decision),
-        (Some(presence), Some(decision)) => ledger.write_both(peer, &presence, &decision),
-    };
-    issued.map_err(|Full| CommandError::Full)
 }

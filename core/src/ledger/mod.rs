@@ -5,10 +5,13 @@
 //! - a statement is compared before it is verified: only what would change the roll is;
 //! - all own statements are numbered from one sequence, within an epoch that no earlier run used.
 
+mod extent;
 mod forgetting;
+mod pen;
 
 use heapless::Deque;
 
+use extent::Extent;
 use forgetting::Horizons;
 
 use crate::{
@@ -22,20 +25,15 @@ use crate::{
     node_data::{NodeData, Offer},
     peer_id::{Hint, PeerId},
     pool::{Pool, Refused},
-    roll::{ChangeReader, Roll},
+    roll::Roll,
     source::Source,
-    statement::{
-        Announcement, Any, Decision, Fields, Intent, Kind, Presence, Signed, Standing,
-        StatementBytes,
-    },
+    statement::{Announcement, Any, Decision, Kind, Presence, Signed, Standing, StatementBytes},
     storage::{Full, List, Storage},
     time::Now,
     tracker::Config,
     version::Version,
 };
 
-/// The last epoch that statements are made in.
-const EPOCH_MAX: u32 = u32::MAX - 1;
 /// How many ranges of quiet statements are remembered. They are read at once, but for those that
 /// wait for the disk.
 const QUIET_MAX: usize = 8;
@@ -63,17 +61,6 @@ pub(crate) enum Taken {
     Malformed,
     /// Its writer did not sign it.
     Forged,
-}
-
-/// How much of the roll a replica holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    /// Every node.
-    All,
-    /// What found room. Every node again, once others are forgotten.
-    Fitting,
-    /// Itself, the authorities, what it was told to hold, and what it held before.
-    Some,
 }
 
 /// What an authority said in two statements of which neither holds all of it.
@@ -205,42 +192,6 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// The epoch that own statements are made in.
     pub(crate) fn epoch(&self) -> u32 {
         self.version.epoch
-    }
-
-    /// Notes that the own statements after `before`, up to `last`, say nothing new.
-    pub(crate) fn note_quiet(&mut self, before: Version, last: Version) {
-        if before == last {
-            return;
-        }
-        match self.quiet.back_mut() {
-            Some(range) if range.1 == before => range.1 = last,
-            _ => {
-                if self.quiet.is_full() {
-                    self.quiet.pop_front();
-                }
-                self.quiet.push_back((before, last)).expect("there is room for one more");
-            }
-        }
-    }
-
-    /// Whether an own statement says nothing new.
-    pub(crate) fn is_quiet(&self, version: Version) -> bool {
-        self.quiet.iter().any(|(before, last)| *before < version && version <= *last)
-    }
-
-    /// Begins an epoch above every one that was used, and above `floor`.
-    pub(crate) fn begin_epoch(&mut self, floor: u32) {
-        let epoch = self.version.epoch.max(floor);
-        // Whose epochs are used up goes on in the last one: its numbers still rise.
-        if epoch < EPOCH_MAX {
-            self.version = Version { epoch: epoch + 1, seq: 0 };
-            self.durability.epoch_changed();
-        }
-    }
-
-    /// Notes an epoch that an earlier run used.
-    pub(crate) fn note_epoch(&mut self, epoch: u32) {
-        self.version = self.version.max(Version { epoch: epoch.min(EPOCH_MAX), seq: 0 });
     }
 
     /// This node's announcement, once it made one.
@@ -564,88 +515,6 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         })
     }
 
-    /// Whether this replica does not hold every node.
-    pub(crate) fn is_partial(&self) -> bool {
-        self.extent != Extent::All
-    }
-
-    /// A member that meets what it cannot hold becomes partial. An authority is one that others
-    /// rely on.
-    fn may_become_partial(&self) -> bool {
-        !self.is_partial() && !self.authorities.acts(&self.own)
-    }
-
-    fn become_partial(&mut self, extent: Extent) {
-        if self.may_become_partial() {
-            self.extent = extent;
-        }
-    }
-
-    /// Whether a partial replica holds `peer`, whatever else it holds.
-    fn must_hold(&self, peer: &PeerId) -> bool {
-        *peer == self.own
-            || self.authorities.contains_peer(peer)
-            || self.wanted.binary_search(&peer.order_key()).is_ok()
-    }
-
-    /// Lets a partial replica hold `peer`. Says whether it has to be fetched.
-    pub(crate) fn want(&mut self, peer: &PeerId) -> Result<bool, Full> {
-        if self.must_hold(peer) {
-            return Ok(false);
-        }
-        let always = self.authorities.iter().filter(|(_, peer)| **peer != self.own).count() + 1;
-        if always + self.wanted.len() >= self.roll.capacity() {
-            return Err(Full);
-        }
-        let order_key = peer.order_key();
-        let place = self.wanted.partition_point(|wanted| *wanted < order_key);
-        self.wanted.insert_at(place, order_key)?;
-        Ok(self.is_partial() && self.roll.get(peer).is_none())
-    }
-
-    /// Takes back [`Ledger::want`].
-    pub(crate) fn let_go(&mut self, peer: &PeerId) {
-        if let Ok(place) = self.wanted.binary_search(&peer.order_key()) {
-            self.wanted.remove_at(place);
-        }
-        if self.is_partial() && !self.must_hold(peer) {
-            self.roll.remove(peer);
-            self.pool.remove(peer);
-        }
-    }
-
-    /// Whether there is room for all of `statements`, each of another slot, or would be made. Places
-    /// for what a partial replica must hold were counted when it was told.
-    fn would_fit(&self, subject: &PeerId, statements: &[Signed<'_, Any>]) -> bool {
-        match self.roll.get(subject) {
-            Some(node) => node.has_room_for(statements),
-            None => {
-                let node = NodeData::<S::Statements>::new(*subject);
-                (self.is_partial() || self.roll.has_room()) && node.has_room_for(statements)
-            }
-        }
-    }
-
-    /// Gives up, for a node that a partial replica must hold, the one that changed the longest ago
-    /// of those that it need not. Says whether it did.
-    fn make_room(&mut self, subject: &PeerId) -> bool {
-        let is_needed = self.is_partial() && self.must_hold(subject);
-        if !is_needed || self.roll.has_room() || self.roll.get(subject).is_some() {
-            return false;
-        }
-        let mut reader = ChangeReader::START;
-        while let Some((index, entry)) = reader.peek(&self.roll) {
-            let peer = *entry.node().subject();
-            if !self.must_hold(&peer) {
-                self.roll.remove(&peer);
-                self.counters.nodes_given_up += 1;
-                return true;
-            }
-            reader.pass(index, entry);
-        }
-        false
-    }
-
     /// Whether this node issued a statement of the journal as an authority.
     pub(crate) fn was_issued_here(&self, statement: &Signed<'_, Any>) -> bool {
         statement.kind() != Kind::Announcement && statement.writer() == self.own_hint
@@ -819,105 +688,4 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             }
         }
     }
-
-    /// Makes an own statement about `subject` and puts it in the roll; says by which change.
-    pub(crate) fn write<'a, T: Fields<'a>>(
-        &mut self,
-        subject: &PeerId,
-        fields: &T,
-    ) -> Result<u64, Full> {
-        let version = version_after(self.version)?;
-        let bytes = self.sign(subject, version, fields)?;
-        let statement = Signed::parse(&bytes).expect("a statement made here is well formed");
-        let before = self.roll.head();
-        self.put(&statement)?;
-        self.note_version(version);
-        let change = self.roll.head();
-        // It may have let its subject's announcement in behind it.
-        self.durability.own_statement(before + 1, change);
-        Ok(change)
-    }
-
-    /// As [`Ledger::write`], of two statements of different kinds: both are put in the roll, in this
-    /// order, or none.
-    pub(crate) fn write_both<'a, 'b, T: Fields<'a>, U: Fields<'b>>(
-        &mut self,
-        subject: &PeerId,
-        first: &T,
-        second: &U,
-    ) -> Result<u64, Full> {
-        let first_version = version_after(self.version)?;
-        let version = version_after(first_version)?;
-        let first = self.sign(subject, first_version, first)?;
-        let second = self.sign(subject, version, second)?;
-        let both = [&first, &second]
-            .map(|bytes| Signed::parse(bytes).expect("a statement made here is well formed"));
-        if !self.would_fit(subject, &both) {
-            return Err(Full);
-        }
-        self.note_version(version);
-        let before = self.roll.head();
-        for statement in &both {
-            self.roll.put(statement).expect("there is room for both");
-        }
-        // What waits outside is let in after them: the room that was found is theirs.
-        let change = self.roll.head();
-        self.durability.own_statement(before + 1, change);
-        self.follow_standing(subject);
-        Ok(change)
-    }
-
-    /// Makes this node's next announcement. It enters the roll once the node is admitted.
-    pub(crate) fn announce(&mut self, fields: &Announcement<'_>) -> Result<(), Full> {
-        let version = version_after(self.version)?;
-        let own = self.own;
-        self.announcement = self.sign(&own, version, fields)?;
-        self.note_version(version);
-        self.announced = version;
-        if self.standing(&own).admits() {
-            self.settle_own_announcement();
-        }
-        Ok(())
-    }
-
-    /// Announces again with another home, intent or only another version.
-    pub(crate) fn announce_again(
-        &mut self,
-        now: Now,
-        change: impl FnOnce(&mut Hint, &mut Intent),
-    ) -> Result<(), Full> {
-        let bytes = self.announcement.clone();
-        let Some(mut fields) = Signed::parse(&bytes)
-            .ok()
-            .and_then(Signed::typed::<Announcement<'_>>)
-            .and_then(|signed| signed.read())
-        else {
-            return Ok(());
-        };
-        change(&mut fields.home, &mut fields.intent);
-        fields.issued_at = now.unix_s;
-        self.announce(&fields)
-    }
-
-    fn sign<'a, T: Fields<'a>>(
-        &self,
-        subject: &PeerId,
-        version: Version,
-        fields: &T,
-    ) -> Result<StatementBytes, Full> {
-        Signed::sign(&self.network, self.keys(), subject, version, fields).ok_or(Full)
-    }
-
-    /// Notes that own statements were made, the last of them in `version`.
-    fn note_version(&mut self, version: Version) {
-        if version.epoch != self.version.epoch {
-            self.durability.epoch_changed();
-        }
-        self.version = version;
-    }
-}
-
-/// The version of the own statement after one of `version`, until all are used up.
-fn version_after(version: Version) -> Result<Version, Full> {
-    version.next().filter(|version| version.epoch <= EPOCH_MAX).ok_or(Full)
 }
