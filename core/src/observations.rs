@@ -123,6 +123,17 @@ impl<S: Storage> Observations<S> {
         size
     }
 
+    /// Gives up what is under way to who does not act any more. Whether it was counted is not known.
+    pub(crate) fn give_up(&mut self, acts: impl Fn(Hint) -> bool) {
+        for index in (0..self.seen.len()).rev() {
+            let to = self.seen[index].to;
+            if to.is_some() && !acts(to) {
+                self.seen.remove_at(index);
+            }
+        }
+        self.batches.retain(|(hint, _)| acts(*hint));
+    }
+
     /// `by` has counted the batches up to number `observed`.
     pub(crate) fn acknowledged(&mut self, by: Hint, observed: u32) {
         if self.number(by).is_none_or(|number| observed < number) {

@@ -7,7 +7,7 @@
 use crate::{
     authorities::{Authorities, InTouch},
     node_data::NodeData,
-    peer_id::PeerId,
+    peer_id::{Hint, PeerId},
     statement::{
         Announcement, Grant, Grants, Intent, Presence, PresenceState, Register, RegisterId,
         Session, Standing,
@@ -243,25 +243,33 @@ fn fold_presence(
 
 impl<B: Buffer> NodeData<B> {
     /// When the node was last here, in unix seconds, if it is gone and nothing was decided about it:
-    /// such a node may be forgotten.
+    /// such a node may be forgotten. It is here while the home that it announced, which acts, says so
+    /// of the session that it announced; what else may be true of it is true for a short while.
     pub(crate) fn gone_since(&self, authorities: &Authorities) -> Option<u64> {
-        let mut decisions = self.decisions().map(|decision| decision.writer());
+        let is_listed = |writer: Hint| authorities.contains(writer);
         if authorities.contains_peer(self.subject())
-            || decisions.any(|writer| authorities.contains(writer))
+            || self.decisions().any(|decision| is_listed(decision.writer()))
         {
             return None;
         }
-        // What was last known does not depend on who is in touch.
-        let context = Context { authorities, in_touch: &InTouch::NONE, now_unix: 0 };
-        let view = self.view(&context);
-        let is_gone = match view.last_known {
-            Here::Left => true,
-            // Nothing but its history was ever here.
-            Here::Unknown => view.announcement.is_none(),
-            Here::Online => false,
-        };
-        let seen = view.last_left.max(view.last_joined).or(view.last_updated);
-        is_gone.then(|| seen.unwrap_or(0))
+        let said = self.announcement().and_then(|signed| signed.read());
+        let (mut is_here, mut seen) = (false, 0);
+        for signed in self.presences().filter(|signed| is_listed(signed.writer())) {
+            let Some(presence) = signed.read() else { continue };
+            let is_home = said.as_ref().is_none_or(|said| {
+                said.home == signed.writer()
+                    && said.session == presence.session
+                    && said.intent != Intent::LEAVING
+                    && authorities.acts_as(said.home)
+            });
+            is_here |= is_home && presence.state == PresenceState::ONLINE;
+            seen = match presence.state {
+                PresenceState::ONLINE | PresenceState::LEFT => seen.max(presence.left),
+                _ => seen.max(presence.issued_at),
+            }
+            .max(presence.joined);
+        }
+        (!is_here).then_some(seen)
     }
 
     /// What configured authorities observed of the node.
@@ -285,7 +293,13 @@ impl<B: Buffer> NodeData<B> {
                     && earlier.session == home.session
                     && earlier.rests_on < home.rests_on
             })
-            .map(|earlier| home.counted_from.saturating_sub(earlier.counted_from))
+            .map(|earlier| {
+                let next = self.observed(authorities).filter(|next| {
+                    next.session == home.session && next.rests_on > earlier.rests_on
+                });
+                let until = next.map(|next| next.counted_from).min();
+                until.map_or(0, |until| until.saturating_sub(earlier.counted_from))
+            })
             .fold(0, u64::saturating_add)
     }
 }

@@ -4,7 +4,10 @@
 mod common;
 
 use common::{Cluster, INTERVAL_MS};
-use rollbook_core::{Event, Heap, Here};
+use rollbook_core::{
+    Event, Heap, Here, Session,
+    message::{self, Cursor, Flags, Hello, Renew, Request, SyncRequest, WalkRequest},
+};
 
 /// Members of one authority.
 const MEMBERS: usize = 10;
@@ -93,4 +96,64 @@ fn members_that_an_authority_lost_to_another_are_not_called_left() {
     cluster.run_until_converged();
     assert!(!isolated(&mut cluster, 0));
     assert_eq!(called_left(&cluster, 0), 0);
+}
+
+fn renewal(session: Session) -> Vec<u8> {
+    let fields = SyncRequest {
+        hello: Hello {
+            count: 0,
+            root: [0; 16],
+            authorities: [0; 8],
+            flags: Flags::default(),
+            in_touch: 0,
+            size_max: 16_384,
+        },
+        cursor: Cursor::default(),
+        renew: Some(Renew { session }),
+        observations: None,
+        statements: &[],
+    };
+    let mut bytes = vec![0; 1024];
+    let size = message::encode(&Request::Sync(fields), &mut bytes).expect("short");
+    bytes.truncate(size);
+    bytes
+}
+
+#[test]
+fn who_asked_for_a_lease_and_stayed_elsewhere_is_not_missed() {
+    let mut cluster = started(2, 10);
+    let homes: Vec<_> = (2..12).map(|member| cluster.home(member)).collect();
+    assert!(homes.iter().all(|home| *home == Some(cluster.peer(0))));
+    for member in 2..12 {
+        let session = cluster.view(1, member).expect("held").session().expect("announced");
+        let (now, from) = (cluster.now(), cluster.peer(member));
+        let mut out = vec![0; 16_384];
+        cluster.tracker(1).handle_request(now, &from, &renewal(session), &mut out).expect("fine");
+    }
+    cluster.settle();
+    let mut isolated = 0;
+    for _ in 0..20 {
+        cluster.run(INTERVAL_MS);
+        let now = cluster.now();
+        isolated += usize::from(cluster.tracker(1).status(now).isolated);
+    }
+    assert_eq!(isolated, 0, "intervals of 20 in which it takes itself to be cut off");
+}
+
+#[test]
+fn walk_of_an_isolated_authority_does_not_put_it_in_touch() {
+    let mut cluster = started(2, 10);
+    // Whoever dies together, and the two authorities go on.
+    (2..12).for_each(|member| cluster.stop(member));
+    cluster.run(6 * INTERVAL_MS);
+    let now = cluster.now();
+    assert!(cluster.tracker(0).status(now).isolated);
+    let first = cluster.peer(0);
+    assert!(!cluster.tracker(1).in_touch().contains(first.hint()));
+    let fields = WalkRequest { step: 1, salt: [1; 16], credit: 8, authorities: &[], parts: &[] };
+    let mut bytes = vec![0; 1024];
+    let size = message::encode(&Request::Walk(fields), &mut bytes).expect("short");
+    let mut out = vec![0; 16_384];
+    cluster.tracker(1).handle_request(now, &first, &bytes[..size], &mut out).expect("fine");
+    assert!(!cluster.tracker(1).in_touch().contains(first.hint()));
 }

@@ -34,6 +34,9 @@ const STEP: usize = 32;
 const STEP_MS: u64 = 1;
 /// For how many lease windows what was issued again may spread.
 const SPREAD_WINDOWS: u64 = 2;
+/// After how many it is looked again where places are short and there is nobody to forget: everybody
+/// is looked at for that.
+const LOOK_WINDOWS: u64 = 16;
 /// Into how many parts the time is cut in which nodes went.
 const PARTS: usize = 64;
 
@@ -59,22 +62,44 @@ impl Forgetting {
             | Forgetting::Spreading { at_ms, .. } => *at_ms,
         }
     }
+
+    fn wait_until(&mut self, until_ms: u64) {
+        let (Forgetting::Looking { at_ms }
+        | Forgetting::Issuing { at_ms, .. }
+        | Forgetting::Spreading { at_ms, .. }) = self;
+        *at_ms = until_ms;
+    }
 }
 
 impl<S: Storage> CentralAuthority<S> {
     /// Goes on with forgetting who is long gone.
-    pub(crate) fn forget<K: Signer + Verifier>(&mut self, ledger: &mut Ledger<S, K>, now: Now) {
+    ///
+    /// It takes all other authorities that act to be in touch (`hears_all`): who is gone here may be at
+    /// home there, and what is issued again is to arrive there.
+    pub(crate) fn forget<K: Signer + Verifier>(
+        &mut self,
+        ledger: &mut Ledger<S, K>,
+        now: Now,
+        hears_all: bool,
+    ) {
         if now.mono_ms < self.forgetting.at_ms() {
             return;
         }
+        if !hears_all || self.is_isolated() {
+            self.forgetting.wait_until(now.mono_ms + self.window_ms);
+            return;
+        }
         self.forgetting = match self.forgetting {
-            Forgetting::Looking { .. } => match self.choose(ledger) {
-                Some(gone_by) => Forgetting::Issuing {
+            Forgetting::Looking { .. } => match excess(ledger).map(|few| choose(ledger, few)) {
+                Some(Some(gone_by)) => Forgetting::Issuing {
                     floor: ledger.version(),
                     gone_by,
                     last: None,
                     at_ms: now.mono_ms + STEP_MS,
                 },
+                Some(None) => {
+                    Forgetting::Looking { at_ms: now.mono_ms + LOOK_WINDOWS * self.window_ms }
+                }
                 None => self.look_later(now),
             },
             Forgetting::Issuing { floor, gone_by, last, .. } => {
@@ -121,29 +146,6 @@ impl<S: Storage> CentralAuthority<S> {
         Forgetting::Looking { at_ms: now.mono_ms + self.window_ms }
     }
 
-    /// Whether places are short, and since when those are gone who give theirs up.
-    fn choose<K: Signer + Verifier>(&self, ledger: &Ledger<S, K>) -> Option<u64> {
-        let excess = excess(ledger)?;
-        let gone = || gone(ledger).map(|(_, since)| since);
-        let (first, last) =
-            gone().fold((u64::MAX, 0), |(first, last), since| (first.min(since), last.max(since)));
-        let part_s = last.checked_sub(first)? / PARTS as u64 + 1;
-        let mut counts = [0usize; PARTS];
-        for since in gone() {
-            let part = usize::try_from((since - first) / part_s).expect("below the parts");
-            counts[part] += 1;
-        }
-        // Those who went first, as far as they are needed.
-        let mut sum = 0;
-        let parts = counts.iter().position(|count| {
-            sum += count;
-            sum >= excess
-        });
-        let worth = (ledger.roll.capacity() / WORTH_SHARE).max(1);
-        let parts = parts.map_or(PARTS, |part| part + 1) as u64;
-        (sum >= worth).then(|| first + parts * part_s - 1)
-    }
-
     /// Issues some presences again, of the nodes after `last`. Says which came last, none at the end.
     fn issue_again<K: Signer + Verifier>(
         &mut self,
@@ -182,10 +184,31 @@ impl<S: Storage> CentralAuthority<S> {
             ..self.presence_to_issue(ledger, &own)
         };
         // Without room for it nothing is void.
-        if ledger.write(&own, &presence).is_ok() {
-            ledger.note_own_horizon();
-        }
+        let _ = ledger.write(&own, &presence);
     }
+}
+
+/// Since when those are gone who give their places up, so that there are `excess` more; none where
+/// too few are gone.
+fn choose<S: Storage, K: Signer + Verifier>(ledger: &Ledger<S, K>, excess: usize) -> Option<u64> {
+    let gone = || gone(ledger).map(|(_, since)| since);
+    let (first, last) =
+        gone().fold((u64::MAX, 0), |(first, last), since| (first.min(since), last.max(since)));
+    let part_s = (last.checked_sub(first)? / PARTS as u64).saturating_add(1);
+    let mut counts = [0usize; PARTS];
+    for since in gone() {
+        let part = usize::try_from((since - first) / part_s).expect("below the parts");
+        counts[part] += 1;
+    }
+    // Those who went first, as far as they are needed.
+    let mut sum = 0;
+    let parts = counts.iter().position(|count| {
+        sum += count;
+        sum >= excess
+    });
+    let worth = (ledger.roll.capacity() / WORTH_SHARE).max(1);
+    let parts = parts.map_or(PARTS, |part| part + 1) as u64;
+    (sum >= worth).then(|| first.saturating_add(parts.saturating_mul(part_s) - 1))
 }
 
 /// By how many nodes too few places are free; none where there are enough.

@@ -108,6 +108,9 @@ pub struct CentralAuthority<S: Storage> {
     alive_unix: u64,
     /// The same of earlier runs only.
     resumed_unix: u64,
+    /// Not before this is it written down that this run is here: until then sessions may be called
+    /// online that are known of from an earlier run only, or from before this one slept.
+    settled_ms: u64,
     /// What it counts of what others observe.
     pub(crate) counting: Counting<S>,
 }
@@ -130,6 +133,7 @@ impl<S: Storage> CentralAuthority<S> {
             forgetting: Forgetting::IDLE,
             alive_unix: 0,
             resumed_unix: 0,
+            settled_ms: 0,
             counting: Counting::new(),
         }
     }
@@ -213,6 +217,13 @@ impl<S: Storage> CentralAuthority<S> {
         self.alive_unix = self.alive_unix.max(unix_s);
     }
 
+    /// Notes that this run is here.
+    pub(crate) fn note_here(&mut self, now: Now) {
+        if now.mono_ms >= self.settled_ms && !self.is_isolated() {
+            self.note_alive(now.unix_s);
+        }
+    }
+
     /// Until when this or an earlier run is known to have been here.
     pub(crate) fn alive_unix(&self) -> u64 {
         self.alive_unix
@@ -222,11 +233,19 @@ impl<S: Storage> CentralAuthority<S> {
     pub(crate) fn retire<K: Signer + Verifier>(&mut self, ledger: &mut Ledger<S, K>, now: Now) {
         for index in 0..self.leases.len() {
             let lease = self.leases[index];
+            let silent_ms = now.mono_ms.saturating_sub(lease.renewed_ms);
             let mut presence = self.presence_to_issue(ledger, &lease.peer);
-            if presence.goes_on(lease.session) && presence.state == PresenceState::ONLINE {
-                presence.count_until(lease.renewed_unix);
-                presence.state = PresenceState::MOVED;
-                presence.issued_at = now.unix_s;
+            let is_here = presence.state == PresenceState::ONLINE
+                && presence.session == lease.session
+                && silent_ms < self.grace_ms + self.grace_ms / 2;
+            let last_word = if is_here {
+                self.move_on(ledger, &lease.peer, &mut presence, lease.renewed_unix);
+                Some(Presence { issued_at: now.unix_s, ..presence })
+            } else {
+                // Nobody else could say so later.
+                self.departure(ledger, now, &lease.peer, lease.session, lease.renewed_unix)
+            };
+            if let Some(presence) = last_word {
                 // It takes the place of another one, so there is room.
                 let _ = ledger.write(&lease.peer, &presence);
             }
@@ -248,6 +267,7 @@ impl<S: Storage> CentralAuthority<S> {
         // A clock that once ran ahead is not believed for ever.
         self.resumed_unix = self.alive_unix.min(now.unix_s);
         self.alive_unix = self.resumed_unix;
+        self.settled_ms = now.mono_ms + self.window_ms + self.grace_ms;
         self.counting.resume(now);
         self.watch_all(ledger, now);
     }
@@ -260,18 +280,15 @@ impl<S: Storage> CentralAuthority<S> {
             let Some(presence) = node.presence(own).and_then(|signed| signed.read()) else {
                 continue;
             };
-            let is_watched = self.find(node.subject()).is_ok();
-            if presence.state == PresenceState::ONLINE && !is_watched {
-                let lease = Lease {
-                    peer: *node.subject(),
-                    session: presence.session,
-                    watched_from_ms: now.mono_ms,
-                    renewed_ms: now.mono_ms,
-                    renewed_unix: self.resumed_unix.max(presence.joined),
-                    earlier_unix: 0,
-                };
+            let said =
+                node.announcement().and_then(|signed| Some((signed.version(), signed.read()?)));
+            let is_refuted = said.is_some_and(|(version, said)| {
+                said.home == own && presence.is_refuted_by(said.session, version)
+            });
+            let may_be_here = presence.state == PresenceState::ONLINE || is_refuted;
+            if may_be_here && self.find(node.subject()).is_err() {
                 // A lease fits for each node of the roll.
-                let _ = self.insert(lease);
+                let _ = self.watch(node.subject(), presence.session, now);
             }
         }
     }
@@ -283,6 +300,7 @@ impl<S: Storage> CentralAuthority<S> {
             lease.watched_from_ms = lease.watched_from_ms.max(now.mono_ms);
         }
         self.next_lapse_ms = now.mono_ms + self.window_ms;
+        self.settled_ms = now.mono_ms + self.window_ms + self.grace_ms;
     }
 
     /// Answers a renewal of a node whose connection comes from a public address with `prefix`, if
@@ -395,9 +413,15 @@ impl<S: Storage> CentralAuthority<S> {
         renew: Renew,
     ) -> LeaseAnswer {
         let known = self.find(peer).ok().map(|place| self.leases[place]);
-        if known.is_none() && ledger.announcement_of(peer).is_none() {
+        let said = ledger.announcement_of(peer).and_then(|signed| signed.read());
+        let home = said.map(|said| said.home);
+        if known.is_none() && home.is_none() {
             // It has to send its announcement again.
             return LeaseAnswer::FULL;
+        }
+        if home.is_some_and(|home| home != ledger.own_hint()) {
+            // It takes this authority as its home now, and says so next.
+            return LeaseAnswer::GRANTED;
         }
         let lease = Lease {
             peer: *peer,

@@ -1,6 +1,6 @@
 //! Where a session is at home: what an authority says when one comes, leaves, or moves.
 
-use super::CentralAuthority;
+use super::{CentralAuthority, Lease};
 use crate::{
     key::{Signer, Verifier},
     ledger::Ledger,
@@ -30,16 +30,22 @@ impl<S: Storage> CentralAuthority<S> {
         if intent == Intent::LEAVING {
             return self.end(ledger, now, peer, session, now.unix_s);
         }
-        let Ok(place) = self.find(peer) else { return Ok(()) };
+        let mut presence = self.presence_to_issue(ledger, peer);
+        let Ok(place) = self.find(peer) else {
+            if presence.is_refuted_by(session, version) {
+                // Whether it lives is not known: it gets a window to say so again.
+                return self.watch(peer, session, now);
+            }
+            return Ok(());
+        };
         let lease = self.leases[place];
         if lease.session != session {
             return Ok(());
         }
-        let mut presence = self.presence_to_issue(ledger, peer);
         let same_session = presence.session == session;
         // Where it was at home since this authority last said that it is here.
         let since = if same_session { presence.rests_on } else { Version::ZERO };
-        let elsewhere = elsewhere(ledger, peer, session, since);
+        let elsewhere = Elsewhere::of(ledger, peer, session, since);
         match (presence.state, &elsewhere) {
             (PresenceState::ONLINE, None) if same_session => return Ok(()),
             // It was called left while it lived: it is watched for one full window first.
@@ -56,10 +62,11 @@ impl<S: Storage> CentralAuthority<S> {
             (PresenceState::ONLINE, _) => presence.close(lease.earlier_unix),
             _ => {}
         }
-        let moved = elsewhere.filter(|there| there.goes_on(session));
+        let moved = elsewhere.map(|there| there.last).filter(|last| last.goes_on(session));
         let is_back = moved.is_none() && presence.goes_on(session);
         if let Some(there) = moved {
-            presence.joined = there.joined;
+            // A clock elsewhere that runs ahead is not believed.
+            presence.joined = there.joined.min(now.unix_s);
         } else if !is_back {
             presence.joined = now.unix_s;
         }
@@ -84,7 +91,8 @@ impl<S: Storage> CentralAuthority<S> {
         home: Hint,
     ) -> Result<(), Full> {
         let presence = self.presence(ledger, peer);
-        if !home.is_some() || presence.state != PresenceState::ONLINE {
+        // Somebody who is no authority cannot be a home: the lease lapses, as of anybody who is gone.
+        if !ledger.authorities.contains(home) || presence.state != PresenceState::ONLINE {
             return Ok(());
         }
         match self.find(peer).map(|place| self.leases[place]) {
@@ -123,21 +131,25 @@ impl<S: Storage> CentralAuthority<S> {
     ) -> Option<Presence> {
         let lease = self.find(peer).ok().map(|place| self.leases[place]);
         let mut presence = self.presence_to_issue(ledger, peer);
-        if presence.state != PresenceState::ONLINE {
-            return None;
-        }
-        presence.issued_at = now.unix_s;
         let announcement = ledger.announcement_of(peer);
         let said = announcement.and_then(|signed| Some((signed.version(), signed.read()?)));
         let is_current = presence.session == session;
+        presence.issued_at = now.unix_s;
+        if presence.state != PresenceState::ONLINE {
+            // It refuted that it left, and did not come back.
+            let (version, said) = said?;
+            let is_gone =
+                said.home == ledger.own_hint() && presence.is_refuted_by(said.session, version);
+            presence.rests_on = version;
+            return is_gone.then_some(presence);
+        }
         let is_elsewhere = said.as_ref().is_some_and(|(_, said)| {
-            said.session == session && said.home.is_some() && said.home != ledger.own_hint()
+            said.session == session
+                && said.home != ledger.own_hint()
+                && ledger.authorities.contains(said.home)
         });
         if is_current && is_elsewhere {
-            // Whatever it rested on, it is the new home that counts from then on.
-            let there = elsewhere(ledger, peer, session, presence.rests_on);
-            presence.count_until(there.map_or(left_unix, |it| it.counted_from.min(left_unix)));
-            presence.state = PresenceState::MOVED;
+            self.move_on(ledger, peer, &mut presence, left_unix);
             return Some(presence);
         }
         presence.close(lease.filter(|_| !is_current).map_or(left_unix, |lease| lease.earlier_unix));
@@ -148,6 +160,32 @@ impl<S: Storage> CentralAuthority<S> {
         Some(presence)
     }
 
+    /// Says that the session of a presence moved, last seen here at `left_unix`. Whatever it rested
+    /// on, it is the new home that counts from then on.
+    pub(super) fn move_on<K: Signer + Verifier>(
+        &self,
+        ledger: &Ledger<S, K>,
+        peer: &PeerId,
+        presence: &mut Presence,
+        left_unix: u64,
+    ) {
+        let there = Elsewhere::of(ledger, peer, presence.session, presence.rests_on);
+        presence.count_until(there.map_or(left_unix, |it| it.counted_from.min(left_unix)));
+        presence.state = PresenceState::MOVED;
+    }
+
+    /// Holds a lease for a session that was not renewed: it has one window to be.
+    pub(super) fn watch(&mut self, peer: &PeerId, session: Session, now: Now) -> Result<(), Full> {
+        self.insert(Lease {
+            peer: *peer,
+            session,
+            watched_from_ms: now.mono_ms,
+            renewed_ms: now.mono_ms,
+            renewed_unix: self.resumed_unix,
+            earlier_unix: 0,
+        })
+    }
+
     pub(super) fn drop_lease(&mut self, peer: &PeerId) {
         if let Ok(place) = self.find(peer) {
             self.leases.remove_at(place);
@@ -155,18 +193,35 @@ impl<S: Storage> CentralAuthority<S> {
     }
 }
 
-/// What another authority said last of `session`, about an announcement after `since`.
-fn elsewhere<S: Storage, K: Signer + Verifier>(
-    ledger: &Ledger<S, K>,
-    peer: &PeerId,
-    session: Session,
-    since: Version,
-) -> Option<Presence> {
-    let others = ledger.roll.get(peer)?.presences().filter(|signed| {
-        signed.writer() != ledger.own_hint() && ledger.authorities.contains(signed.writer())
-    });
-    let about = others.filter_map(|signed| signed.read());
-    about
-        .filter(|presence| presence.session == session && presence.rests_on > since)
-        .max_by_key(|presence| presence.rests_on)
+/// Where a session was at home besides here, since an announcement.
+struct Elsewhere {
+    /// Since when the first of these homes counts it.
+    counted_from: u64,
+    /// What the last of them said.
+    last: Presence,
+}
+
+impl Elsewhere {
+    /// What other authorities say of `session`, resting on announcements after `since`.
+    fn of<S: Storage, K: Signer + Verifier>(
+        ledger: &Ledger<S, K>,
+        peer: &PeerId,
+        session: Session,
+        since: Version,
+    ) -> Option<Elsewhere> {
+        let others = || {
+            let listed = ledger.roll.get(peer).into_iter().flat_map(|node| {
+                node.presences().filter(|signed| {
+                    signed.writer() != ledger.own_hint()
+                        && ledger.authorities.contains(signed.writer())
+                })
+            });
+            listed
+                .filter_map(|signed| signed.read())
+                .filter(move |said| said.session == session && said.rests_on > since)
+        };
+        let counted_from = others().map(|presence| presence.counted_from).min()?;
+        let last = others().max_by_key(|presence| presence.rests_on)?;
+        Some(Elsewhere { counted_from, last })
+    }
 }

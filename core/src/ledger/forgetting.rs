@@ -7,7 +7,7 @@
 //! authority issued again arrives first, whichever way and in whichever order.
 //!
 //! Invariants:
-//! - a horizon never goes back while it is held;
+//! - which horizon counts is what the roll holds of its authority about itself;
 //! - what is dropped is a function of what is held: every replica drops the same;
 //! - who leaves the roll by it is told to the application one by one.
 
@@ -28,8 +28,8 @@ use crate::{
 enum Dropping {
     /// There is nothing to drop.
     Nothing,
-    /// There may be, since this time.
-    Noted { since_ms: u64 },
+    /// There may be, since this time; of the input before this one where there is none.
+    Noted { since_ms: Option<u64> },
     /// It goes on before this place in the table of nodes.
     Before(usize),
 }
@@ -52,7 +52,8 @@ impl Horizons {
             && authorities.place_of(statement.writer()).is_some_and(is_void)
     }
 
-    /// Notes the horizon in an authority's presence about itself. Says whether it is a new one.
+    /// Notes the horizon in the presence about itself that is held of an authority. Says whether it
+    /// is a greater one.
     fn note(&mut self, authorities: &Authorities, statement: &Signed<'_, Any>) -> bool {
         let Some(writer) = authorities.resolve(statement.writer()) else { return false };
         if statement.kind() != Kind::Presence || statement.subject_bytes() != writer.as_bytes() {
@@ -66,7 +67,7 @@ impl Horizons {
             .unwrap_or(Version::ZERO);
         let place = authorities.place_of(statement.writer()).expect("it was resolved");
         let is_new = horizon > self.versions[place];
-        self.versions[place] = self.versions[place].max(horizon);
+        self.versions[place] = horizon;
         is_new
     }
 }
@@ -78,11 +79,9 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     }
 
     /// Notes the horizon in a statement that was put in the roll, if there is one.
-    pub(super) fn note_horizon(&mut self, statement: &Signed<'_, Any>, now: Now) {
-        if self.horizons.note(&self.authorities, statement)
-            && self.horizons.dropping == Dropping::Nothing
-        {
-            self.horizons.dropping = Dropping::Noted { since_ms: now.mono_ms };
+    pub(super) fn note_horizon(&mut self, statement: &Signed<'_, Any>) {
+        if self.horizons.note(&self.authorities, statement) {
+            self.horizons.dropping = Dropping::Noted { since_ms: None };
         }
     }
 
@@ -98,30 +97,36 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
     }
 
-    /// Lets what this authority's own horizon voids be dropped.
-    pub(crate) fn note_own_horizon(&mut self) {
-        self.reread_horizons();
-        self.horizons.dropping = Dropping::Before(self.roll.count());
-    }
-
-    /// Since when there may be something to drop.
-    pub(crate) fn void_since_ms(&self) -> Option<u64> {
+    /// Since when there may be something to drop; since now where that was not said yet.
+    pub(crate) fn void_since_ms(&self, now_ms: u64) -> Option<u64> {
         match self.horizons.dropping {
-            Dropping::Noted { since_ms } => Some(since_ms),
+            Dropping::Noted { since_ms } => Some(since_ms.unwrap_or(now_ms)),
             _ => None,
         }
     }
 
-    /// Lets what is void stay for a while longer: what goes with it is being read.
+    /// Whether there is something to drop, or may be.
+    pub(super) fn may_drop(&self) -> bool {
+        self.horizons.dropping != Dropping::Nothing
+    }
+
+    /// Lets what is void stay for a while from now on: what goes with it is being read.
     pub(crate) fn postpone_drop(&mut self, now: Now) {
         if let Dropping::Noted { since_ms } = &mut self.horizons.dropping {
-            *since_ms = now.mono_ms;
+            *since_ms = Some(now.mono_ms);
+        }
+    }
+
+    /// Says since when there may be something to drop, where that was not said yet.
+    pub(crate) fn date_drop(&mut self, now: Now) {
+        if let Dropping::Noted { since_ms: since_ms @ None } = &mut self.horizons.dropping {
+            *since_ms = Some(now.mono_ms);
         }
     }
 
     /// Lets all that is void be dropped, by [`Ledger::drop_next`].
     pub(crate) fn drop_void(&mut self) {
-        if self.void_since_ms().is_some() {
+        if matches!(self.horizons.dropping, Dropping::Noted { .. }) {
             self.horizons.dropping = Dropping::Before(self.roll.count());
         }
     }

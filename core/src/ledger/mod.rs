@@ -348,7 +348,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
         self.note_given_back(statement, source);
         let recalled = self.recalled(statement, offer);
-        let mut advanced = offer.advances() && self.keep(&subject, statement, now);
+        let mut advanced = offer.advances() && self.keep(&subject, statement);
         if let Some(recalled) = recalled {
             advanced |= self.say_all(&subject, &recalled, now);
         }
@@ -412,10 +412,10 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     }
 
     /// Puts `statement` in the roll if there is room, or room is made for it.
-    fn keep(&mut self, subject: &PeerId, statement: &Signed<'_, Any>, now: Now) -> bool {
+    fn keep(&mut self, subject: &PeerId, statement: &Signed<'_, Any>) -> bool {
         let mut put = self.put(statement);
         if put.is_err() {
-            if self.void_since_ms().is_some() {
+            if self.may_drop() {
                 // There is room when that is dropped, and what is lost now is found then.
                 self.drop_void();
             } else {
@@ -426,10 +426,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             }
         }
         match put {
-            Ok(_) => {
-                self.counters.statements_taken += 1;
-                self.note_horizon(statement, now);
-            }
+            Ok(_) => self.counters.statements_taken += 1,
             Err(Full) => self.counters.statements_no_room += 1,
         }
         put.is_ok()
@@ -543,12 +540,14 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             return Ok(());
         }
         let mut put = self.roll.put(statement);
-        if put.is_err() && self.void_since_ms().is_some() {
+        if put.is_err() && self.may_drop() {
             // What was forgotten is still in the journal, and in the way.
             self.normalise_all();
             put = self.roll.put(statement);
         }
-        self.note_horizon(statement, Now { mono_ms: 0, unix_s: 0 });
+        if put.is_ok_and(Offer::advances) {
+            self.note_horizon(statement);
+        }
         if put.is_err() {
             self.become_partial(Extent::Fitting);
             if self.make_room(&subject) {
@@ -579,6 +578,9 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         let before = self.roll.get(&subject).map(|node| node.offer(statement));
         let offer = self.roll.put(statement)?;
         debug_assert!(before.is_none_or(|before| before == offer));
+        if offer.advances() {
+            self.note_horizon(statement);
+        }
         self.follow_standing(&subject);
         Ok(offer)
     }

@@ -155,6 +155,11 @@ impl Presence {
             && matches!(self.state, PresenceState::ONLINE | PresenceState::MOVED)
     }
 
+    /// Whether it says that a session left which has announced itself since, in `version`.
+    pub(crate) fn is_refuted_by(&self, session: Session, version: Version) -> bool {
+        self.state == PresenceState::LEFT && self.session == session && self.rests_on < version
+    }
+
     /// Adds what passed of the session until `ended_unix` to what is counted.
     pub(crate) fn count_until(&mut self, ended_unix: u64) {
         let counted = ended_unix.saturating_sub(self.counted_from);

@@ -265,15 +265,17 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         let slept = now.mono_ms.saturating_sub(self.last_ms) >= self.window_ms();
         self.last_ms = self.last_ms.max(now.mono_ms);
-        let hears_authority = self.heard_within_window().next().is_some();
+        let others = self.ledger.authorities.acting_count().saturating_sub(1);
+        let heard = self.heard_within_window().count();
+        let (hears_authority, hears_all) = (heard > 0, heard >= others);
         if let Some(authority) = self.authority.acting() {
             if slept {
                 authority.forgive(now);
             }
             authority.lapse(&mut self.ledger, now, hears_authority);
             authority.publish_tallies(&mut self.ledger, now);
-            authority.forget(&mut self.ledger, now);
-            authority.note_alive(now.unix_s);
+            authority.forget(&mut self.ledger, now, hears_all);
+            authority.note_here(now);
             if now.mono_ms >= self.next_own_renewal_ms {
                 self.next_own_renewal_ms = now.mono_ms + self.interval_ms;
                 self.renew_own(now);
@@ -301,6 +303,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Lets what is void be dropped an interval after that was heard, or when the walk is over.
     fn drop_void(&mut self, now: Now) {
+        self.ledger.date_drop(now);
         if self.drop_due_ms().is_some_and(|due_ms| now.mono_ms >= due_ms) {
             if self.is_walking() { self.ledger.postpone_drop(now) } else { self.ledger.drop_void() }
         }
@@ -308,7 +311,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// When what is void is dropped.
     pub(super) fn drop_due_ms(&self) -> Option<u64> {
-        self.ledger.void_since_ms().map(|since_ms| since_ms + self.interval_ms)
+        self.ledger.void_since_ms(self.last_ms).map(|since_ms| since_ms + self.interval_ms)
     }
 
     /// An authority that has no other home is its own.

@@ -227,8 +227,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let peer = self.peers.next_due(now.mono_ms)?;
         let to = peer.peer_id;
         // Who did not acknowledge a batch gets it again, whoever is the home now.
-        let number = if peer.is_authority && !self.authority.is_configured() {
-            self.observations.batch_for(to.hint(), current == Some(to))
+        // An authority counts by itself what it observes, but for what was under way before it was one.
+        let may_begin = current == Some(to) && !self.authority.is_configured();
+        let number = if peer.is_authority {
+            self.observations.batch_for(to.hint(), may_begin)
         } else {
             None
         };

@@ -122,6 +122,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     fn follow_authorities(&mut self, now: Now) {
         let authorities = &self.ledger.authorities;
         self.heard.retain(|(hint, _)| authorities.acts_as(*hint));
+        self.observations.give_up(|hint| authorities.acts_as(hint));
         self.runs_apart.clear();
         for peer in self.peers.iter_mut() {
             peer.follow_authorities(authorities);

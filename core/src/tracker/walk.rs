@@ -287,7 +287,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     ) -> Result<usize, MessageError> {
         let parts = Parts::parse(walk.parts)?;
         let theirs = in_common::read_list(walk.authorities)?;
-        self.note_heard(now, from);
         self.refresh_in_touch(now);
         for statements in parts.statements() {
             // Whatever becomes of them, the request is answered.
@@ -456,6 +455,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     pub(super) fn give_walk_up(&mut self, now: Now) {
         let Some(with) = self.walking.with.take() else { return };
         self.walking.walk.end();
+        self.ledger.drop_void();
         self.ledger.counters.walks_given_up += 1;
         self.pause(now, &with);
         self.look_again(&with);
