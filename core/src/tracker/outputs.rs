@@ -137,8 +137,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             size += journal::write(&header, out)?;
         }
         size += journal::write(&Frame::Epoch(self.ledger.epoch()), out)?;
-        if self.authority.is_configured() {
-            size += journal::write(&Frame::Alive(self.authority.alive_unix()), out)?;
+        let alive = self.authority.alive_unix();
+        if alive > 0 {
+            size += journal::write(&Frame::Alive(alive), out)?;
         }
         for node in self.ledger.roll.iter() {
             for held in node.statements() {
