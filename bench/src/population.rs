@@ -89,6 +89,7 @@ pub(crate) fn presence(
         rests_on: Version { epoch: 1_790_000_000, seq: 1 },
         first_joined: NOW.unix_s - 86_400,
         joined: NOW.unix_s - 3_600,
+        counted_from: NOW.unix_s - 3_600,
         uptime: 50_000,
         issued_at: NOW.unix_s - 3_600,
         ..Presence::default()

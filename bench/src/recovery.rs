@@ -146,6 +146,7 @@ fn recover_json(nodes: Vec<JsonNode>) -> Tracker {
             rests_on: Version { epoch: presence.rests_on_epoch, seq: presence.rests_on_seq },
             first_joined: presence.first_joined,
             joined: presence.joined,
+            counted_from: presence.joined,
             left: presence.left,
             uptime: presence.uptime,
             issued_at: presence.issued_at,

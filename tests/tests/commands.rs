@@ -17,6 +17,7 @@ fn commands(peer: &str) -> Vec<Vec<&str>> {
         vec!["select", "storage"],
         vec!["observe", peer, "successes"],
         vec!["status"],
+        vec!["reload"],
         vec!["watch"],
         vec!["grant", peer, "staked"],
         vec!["revoke", peer, "staked"],
@@ -147,7 +148,7 @@ fn shells_and_man_get_what_they_need() {
     let page = |name: &str| fs::read_to_string(dir.join(name)).expect(name);
     assert!(page("rollbook.1").contains("Exit codes"));
     assert!(page("rollbook-start.1").contains("sync\\-interval"));
-    assert_eq!(fs::read_dir(&dir).expect("made").count(), 20, "one each, and one for the program");
+    assert_eq!(fs::read_dir(&dir).expect("made").count(), 21, "one each, and one for the program");
     let line = refusal(["man", "/proc/nowhere"]);
     assert!(line.contains("/proc/nowhere"), "{line}");
 }

@@ -40,7 +40,8 @@ const LOOK_WINDOWS: u64 = 16;
 /// Into how many parts the time is cut in which nodes went.
 const PARTS: usize = 64;
 
-/// How far it has come.
+/// How far it has come. (Laid out so that the first is all zero bytes, as all tables are.)
+#[repr(u8)]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Forgetting {
     /// It is looked again at this time.

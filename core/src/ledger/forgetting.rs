@@ -23,7 +23,8 @@ use crate::{
     version::Version,
 };
 
-/// How far the dropping has come.
+/// How far the dropping has come. (Laid out so that the first is all zero bytes, as all tables are.)
+#[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dropping {
     /// There is nothing to drop.
