@@ -96,6 +96,8 @@ counters! {
     walks_given_up,
     /// Walks that moved nothing though the rolls differed before and after.
     walks_fruitless,
+    /// Peers whose rolls stayed different though walks found nothing to move: alarms.
+    roots_differ,
     /// Steps of others' walks put off, since those cost too much or may not be answered.
     walks_over_budget,
     /// Peers beyond those that are synchronised with.

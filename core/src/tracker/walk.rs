@@ -447,6 +447,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         peer.fruitless = if is_fruitless { peer.fruitless.saturating_add(1) } else { 0 };
         if peer.fruitless >= FRUITLESS_ALARM && shows_all && !peer.is_alarmed {
             peer.is_alarmed = true;
+            self.ledger.counters.roots_differ += 1;
             self.notify(Event::RootsDiffer { peer: *with });
         }
     }

@@ -243,11 +243,13 @@ fn versions(facts: &Facts) -> Finding {
 
 fn roll(status: &Status) -> Finding {
     let count = |name: &str| status.counters.get(name).copied().unwrap_or(0);
-    let (fruitless, contradictions) = (count("walks_fruitless"), count("equivocations"));
-    if fruitless > 0 {
+    let (differ, contradictions) = (count("roots_differ"), count("equivocations"));
+    if differ > 0 {
         return Finding::look(
             "roll",
-            format!("{fruitless} walks moved nothing although the rolls differed"),
+            format!(
+                "{differ} times a roll differed from another's and nothing was found to differ"
+            ),
             "compare `root` in `rollbook status` of two nodes; if they stay different, keep both \
              data directories and report it",
         );
@@ -334,7 +336,7 @@ mod tests {
                 facts.status.counters.insert(name.to_owned(), 1);
             }
         };
-        assert_eq!(state("roll", count("walks_fruitless")), Look);
+        assert_eq!(state("roll", count("roots_differ")), Look);
         assert_eq!(state("roll", count("equivocations")), Look);
         let other = |facts: &mut Facts| {
             let mut other = facts.nodes[0].clone();
