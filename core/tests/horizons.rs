@@ -61,10 +61,10 @@ fn horizon_that_nobody_holds_any_more_binds_nobody() {
     let one = [&with, &without, &about];
     let other = [&about, &without, &with];
     for statement in one {
-        cluster.gossip_to(1, 2, &gossip(&[statement.clone()]));
+        cluster.gossip_to(1, 2, &gossip(std::slice::from_ref(statement)));
     }
     for statement in other {
-        cluster.gossip_to(2, 1, &gossip(&[statement.clone()]));
+        cluster.gossip_to(2, 1, &gossip(std::slice::from_ref(statement)));
     }
     cluster.run(200 * INTERVAL_MS);
     let held = [1, 2].map(|node| cluster.view_of(node, &gone_peer).is_some());
