@@ -200,8 +200,8 @@ pub use random::Random;
 pub use roll::{Roll, Root};
 pub use selection::{Selected, Wanted};
 pub use statement::{
-    Announcement, Decision, Grant, Grants, Imported, Intent, Presence, PresenceState, Session,
-    Signed, Standing,
+    Announcement, Counted, Decision, Grant, Grants, Imported, Intent, Presence, PresenceState,
+    Session, Signed, Standing,
 };
 #[cfg(feature = "alloc")]
 pub use storage::Heap;

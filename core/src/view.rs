@@ -9,8 +9,8 @@ use crate::{
     node_data::NodeData,
     peer_id::{Hint, PeerId},
     statement::{
-        Announcement, Grant, Grants, Intent, Presence, PresenceState, Register, RegisterId,
-        Session, Standing,
+        Announcement, Grant, Grants, Imported, Intent, Presence, PresenceState, Register,
+        RegisterId, Session, Standing, Tally,
     },
     storage::Buffer,
     tallies::Tallies,
@@ -331,7 +331,7 @@ impl History {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let mut imported_uptime = 0;
+        let mut before = Imported::default();
         for presence in node.observed(authorities) {
             history.first_joined = earlier(history.first_joined, some(presence.first_joined));
             history.last_joined = history.last_joined.max(some(presence.joined));
@@ -340,8 +340,7 @@ impl History {
             history.uptime = history.uptime.saturating_add(presence.uptime);
             presence.tallies.iter().for_each(|tally| history.tallies.add(tally));
             if let Some(imported) = presence.imported {
-                history.first_joined = earlier(history.first_joined, some(imported.first_joined));
-                imported_uptime = imported.uptime.max(imported_uptime);
+                before = before.merged(imported);
             }
             match presence.state {
                 PresenceState::ONLINE => history.last_known = Here::Online,
@@ -355,7 +354,11 @@ impl History {
             let issued_at = decision.read().map_or(0, |decision| decision.issued_at);
             history.last_issued = history.last_issued.max(some(issued_at));
         }
-        history.uptime = history.uptime.saturating_add(imported_uptime);
+        history.first_joined = earlier(history.first_joined, some(before.first_joined));
+        history.uptime = history.uptime.saturating_add(before.uptime);
+        for (counter, counted) in (0..).zip(before.counted) {
+            history.tallies.add(&Tally { counter, count: counted.count, last: counted.last });
+        }
         history
     }
 }

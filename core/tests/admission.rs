@@ -202,7 +202,7 @@ fn commands_and_imports_are_not_limited() {
     let mut tracker = authority(1, |_| ());
     for number in 0..1_200 {
         tracker.admit(at(0), &stranger(number).1).expect("there is room");
-        let history = Imported { first_joined: 1, uptime: 1 };
+        let history = Imported::of(1, 1);
         tracker.import(at(0), &stranger(2_000 + number).1, history, &[]).expect("there is room");
     }
     assert_eq!(tracker.status(at(0)).admitted, 2_401);

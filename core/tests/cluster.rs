@@ -326,7 +326,7 @@ fn imported_history_makes_nobody_online_and_counts_once<S: Storage>() {
     let mut cluster = Cluster::<S>::new(1, 2);
     cluster.run_until_converged();
     let stranger = common::keys(50).1;
-    let history = Imported { first_joined: 1_600_000_000, uptime: 5_000 };
+    let history = Imported::of(1_600_000_000, 5_000);
     let now = cluster.now();
     let outcome = cluster.tracker(0).import(now, &stranger, history, &[Grant::STAKED]);
     assert!(matches!(outcome, Ok(ImportOutcome::Taken(_))));
@@ -342,7 +342,7 @@ fn imported_history_makes_nobody_online_and_counts_once<S: Storage>() {
     let now = cluster.now();
     let again = cluster.tracker(0).import(now, &stranger, history, &[Grant::STAKED]);
     assert_eq!(again, Ok(ImportOutcome::Unchanged));
-    let shorter = Imported { first_joined: 1_700_000_000, uptime: 10 };
+    let shorter = Imported::of(1_700_000_000, 10);
     let again = cluster.tracker(0).import(now, &stranger, shorter, &[]);
     assert_eq!(again, Ok(ImportOutcome::Unchanged));
 }
@@ -385,7 +385,7 @@ fn unchanged_roll_costs_no_gossip<S: Storage>() {
 fn full_roll_is_an_error_and_not_a_panic<S: Storage>() {
     let mut cluster = Cluster::<S>::with(1, 1, |config| config.capacity = 4);
     cluster.run_until_converged();
-    let history = Imported { first_joined: 1, uptime: 1 };
+    let history = Imported::of(1, 1);
     let now = cluster.now();
     for seed in 60..62 {
         let stranger = common::keys(seed).1;

@@ -12,7 +12,7 @@ type Storage = Inline<8, 1024, 8, 8>;
 type Tracker = NodeEventTracker<Storage, Keypair>;
 type Command = fn(&mut Tracker, Now, &PeerId) -> Result<(), CommandError>;
 
-const HISTORY: Imported = Imported { first_joined: 1_600_000_000, uptime: 5_000 };
+const HISTORY: Imported = Imported::of(1_600_000_000, 5_000);
 
 const ADMIT: Command = |tracker, now, peer| tracker.admit(now, peer).map(|_| ());
 const REMOVE: Command = |tracker, now, peer| tracker.remove(now, peer).map(|_| ());

@@ -369,7 +369,7 @@ fn import_does_not_undo_a_revocation() {
         let mut cluster = Cluster::<Storage>::new(1, 1);
         cluster.run_until_converged();
         let (peer, now) = (keys(50).1, cluster.now());
-        let history = Imported { first_joined: 1_600_000_000, uptime: 5_000 };
+        let history = Imported::of(1_600_000_000, 5_000);
         let authority = cluster.tracker(0);
         authority.import(now, &peer, history, &[Grant::STAKED]).expect("room");
         authority.revoke(now, &peer, Grant::STAKED).expect("admitted");

@@ -1,10 +1,10 @@
 //! What an application sees of statements that several authorities made.
 
 use rollbook_core::{
-    Announcement, Authorities, Context, Decision, Grant, Here, Imported, InTouch, Keypair,
-    NodeData, NodeView, PeerId, Presence, PresenceState, Session, Signed, Signer, Standing,
-    Version,
-    statement::{Fields, Intent, Register, RegisterId},
+    Announcement, Authorities, Context, Counted, Counter, Decision, Grant, Here, Imported, InTouch,
+    Keypair, NodeData, NodeView, PeerId, Presence, PresenceState, Session, Signed, Signer,
+    Standing, Version,
+    statement::{Fields, Intent, Register, RegisterId, Tally},
 };
 
 type Node = NodeData<heapless::Vec<u8, 2048>>;
@@ -257,7 +257,7 @@ fn authority_in_touch_is_online() {
 fn uptime_of_all_authorities_is_summed_and_imported_history_counts_once() {
     let mut node = node();
     announce(&mut node, 1, FIRST, Intent::UP);
-    let history = Some(Imported { first_joined: 300, uptime: 10_000 });
+    let history = Some(Imported::of(300, 10_000));
     for (writer, state) in [(FIRST, PresenceState::ONLINE), (SECOND, PresenceState::MOVED)] {
         let fields = Presence {
             session: SESSION,
@@ -288,5 +288,27 @@ fn banned_node_is_not_active_whatever_was_last_known() {
         assert!(!view.is_active());
         assert!(view.announcement.is_none());
         assert_eq!(view.here, Here::Unknown);
+    });
+}
+
+#[test]
+fn imported_counts_count_once_beside_what_authorities_counted() {
+    let mut node = node();
+    announce(&mut node, 1, FIRST, Intent::UP);
+    let imported = |successes: u64, last: u64| {
+        let mut history = Imported::of(300, 10_000);
+        history.counted[0] = Counted { count: successes, last };
+        Some(history)
+    };
+    for (writer, history) in [(FIRST, imported(7, 90)), (SECOND, imported(5, 95))] {
+        let mut fields = Presence { imported: history, ..Presence::default() };
+        let tally = Tally { counter: 0, count: 10, last: 50 };
+        fields.tallies.push(tally).expect("there is room");
+        put(&mut node, writer, 1, &fields);
+    }
+    viewed(&node, &[FIRST], |view| {
+        assert_eq!(view.tallies.count(Counter::SUCCESSES), 10 + 10 + 7);
+        assert_eq!(view.tallies.last(Counter::SUCCESSES), 95);
+        assert_eq!(view.tallies.count(Counter::TIMEOUTS), 0);
     });
 }

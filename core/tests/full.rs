@@ -12,7 +12,7 @@ use rollbook_core::{
     storage::{Full, Storage},
 };
 
-const HISTORY: Imported = Imported { first_joined: 1_600_000_000, uptime: 5_000 };
+const HISTORY: Imported = Imported::of(1_600_000_000, 5_000);
 
 /// Room for what a node says of itself and for a presence, but for a decision beside them only
 /// where the node says little.

@@ -97,7 +97,7 @@ fn times_at_the_end_of_time_do_no_harm() {
     for seed in 0..12 {
         let subject = keys(100 + seed).1;
         let now = cluster.now();
-        let history = Imported { first_joined: 1 + u64::from(seed), uptime: 1 };
+        let history = Imported::of(1 + u64::from(seed), 1);
         cluster.tracker(0).import(now, &subject, history, &[]).expect("room");
         if seed < 4 {
             let presence = gone(if seed == 0 { 1 } else { u64::MAX });
@@ -136,7 +136,7 @@ fn who_lives_with_another_authority_is_not_forgotten() {
     cluster.run(3 * INTERVAL_MS);
     let member = 2;
     let (now, peer) = (cluster.now(), cluster.peer(member));
-    let history = Imported { first_joined: 1_000, uptime: 1_000_000 };
+    let history = Imported::of(1_000, 1_000_000);
     cluster.tracker(0).import(now, &peer, history, &[]).expect("room");
     for seed in 0..10 {
         let peer = keys(100 + seed).1;

@@ -189,7 +189,7 @@ fn node_that_never_joined_has_no_uptime_but_what_was_imported() {
     with_cluster(1, |cluster| {
         let now = cluster.now();
         let (admitted, imported) = (keys(60).1, keys(61).1);
-        let history = Imported { first_joined: 0, uptime: 77 };
+        let history = Imported::of(0, 77);
         cluster.tracker(0).admit(now, &admitted).expect("an authority");
         cluster.tracker(0).import(now, &imported, history, &[]).expect("an authority");
         cluster.run(2 * INTERVAL_MS);

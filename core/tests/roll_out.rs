@@ -134,7 +134,7 @@ fn who_is_taken_off_the_list_counts_no_more<S: Storage>() {
     let (now, member) = (cluster.now(), cluster.peer(MEMBER));
     // Nobody but the first vouches for this one.
     let (_, imported) = keys(99);
-    let history = Imported { first_joined: 5, uptime: 5 };
+    let history = Imported::of(5, 5);
     cluster.tracker(FIRST).import(now, &imported, history, &[]).expect("it decides");
     cluster.tracker(FIRST).grant(now, &member, Grant::VALIDATOR).expect("it decides");
     cluster.run(2 * INTERVAL_MS);

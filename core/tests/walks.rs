@@ -29,7 +29,7 @@ fn cluster_of(members: usize, strangers: u16) -> Cluster<Heap> {
     let mut cluster = Cluster::<Heap>::with(1, members, |config| config.capacity = 10_000);
     cluster.run_until_converged();
     for number in 0..strangers {
-        let history = Imported { first_joined: 1_600_000_000, uptime: 5_000 };
+        let history = Imported::of(1_600_000_000, 5_000);
         let now = cluster.now();
         let imported = cluster.tracker(0).import(now, &stranger(number), history, &[]);
         assert!(imported.is_ok());

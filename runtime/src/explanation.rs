@@ -116,7 +116,10 @@ fn words(fact: &Fact<'_>, names: &GrantNames) -> (&'static str, String) {
         Fact::Uptime(seconds) => ("uptimeSeconds", seconds.to_string()),
         Fact::Imported(history) => {
             let (first, uptime) = (history.first_joined, history.uptime);
-            ("imported", format!("first joined {first}, uptime {uptime} s"))
+            let [successes, timeouts, not_found] = history.counted.map(|counted| counted.count);
+            let counted =
+                format!("successes {successes}, timeouts {timeouts}, not-found {not_found}");
+            ("imported", format!("first joined {first}, uptime {uptime} s, {counted}"))
         }
         Fact::Tally(tally) => {
             let name = rollbook_core::Counter::new(tally.counter)

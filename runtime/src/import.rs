@@ -1,7 +1,9 @@
 //! Taking over what another system knew about nodes.
 
-use rollbook_core::{Grant, Imported, PeerId, PeerIdError, PublicKey, VerifyError};
+use rollbook_core::{Counted, Grant, Imported, PeerId, PeerIdError, PublicKey, VerifyError};
 use serde::{Deserialize, Serialize};
+
+use crate::view::{TallyView, counter_of_name};
 
 /// What another system knew about one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct ImportRecord {
     /// Whether it was a validator.
     #[serde(default)]
     pub is_validator: bool,
+    /// What was counted about it: `successes`, `timeouts` and `not-found`.
+    #[serde(default)]
+    pub tallies: Vec<TallyView>,
 }
 
 /// How to import.
@@ -106,11 +111,31 @@ impl ImportRecord {
         };
         Ok(Prepared {
             peer,
-            history: Imported { first_joined: self.first_joined, uptime },
+            history: Imported {
+                counted: self.counted(now_s)?,
+                ..Imported::of(self.first_joined, uptime)
+            },
             clamped: uptime < self.accumulated_uptime_seconds,
             grants,
             grants_left_out: left_out.len() as u64,
         })
+    }
+
+    /// What was counted, by counter. A time in the future is now.
+    fn counted(&self, now_s: u64) -> Result<[Counted; 3], String> {
+        let mut counted = [Counted::default(); 3];
+        for tally in &self.tallies {
+            let counter = counter_of_name(&tally.counter);
+            let place = counter.and_then(|counter| counted.get_mut(usize::from(counter.number())));
+            let Some(place) = place else {
+                return Err(format!(
+                    "{:?} is no counter that is imported: successes, timeouts, not-found",
+                    tally.counter
+                ));
+            };
+            *place = Counted { count: tally.count, last: tally.last.min(now_s) };
+        }
+        Ok(counted)
     }
 }
 
@@ -138,7 +163,7 @@ mod tests {
     #[test]
     fn possible_history_is_taken_as_it_is() {
         let prepared = prepare(&record()).expect("it can be taken over");
-        assert_eq!(prepared.history, Imported { first_joined: NOW_S - 1_000, uptime: 900 });
+        assert_eq!(prepared.history, Imported::of(NOW_S - 1_000, 900));
         assert_eq!((prepared.clamped, prepared.grants_left_out), (false, 0));
         assert_eq!(prepared.grants, [Grant::STAKED]);
     }
@@ -150,6 +175,20 @@ mod tests {
             let record = ImportRecord { first_joined, accumulated_uptime_seconds, ..record() };
             let prepared = prepare(&record).expect("it can be taken over");
             assert_eq!((prepared.history.uptime, prepared.clamped), (uptime, true));
+        }
+    }
+
+    #[test]
+    fn counts_are_taken_by_the_names_of_their_counters() {
+        let tally = |counter: &str, count, last| TallyView { counter: counter.into(), count, last };
+        let tallies = vec![tally("not-found", 3, 7), tally("successes", 5, NOW_S + 9)];
+        let prepared = prepare(&ImportRecord { tallies, ..record() }).expect("they are known");
+        let expected = [(5, NOW_S), (0, 0), (3, 7)].map(|(count, last)| Counted { count, last });
+        assert_eq!(prepared.history.counted, expected);
+        for name in ["app0", "tweets", ""] {
+            let unknown = ImportRecord { tallies: vec![tally(name, 1, 1)], ..record() };
+            let error = prepare(&unknown).expect_err("it is not imported");
+            assert!(error.contains("successes, timeouts, not-found"), "{error}");
         }
     }
 

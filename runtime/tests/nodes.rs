@@ -250,6 +250,7 @@ async fn imported_history_is_on_disk_and_imported_once() {
         accumulated_uptime_seconds: u64::MAX,
         is_staked: true,
         is_validator: false,
+        tallies: Vec::new(),
     };
     let bad = ImportRecord { peer_id: "nobody".to_owned(), ..ImportRecord::default() };
     let records = vec![record, bad];

@@ -119,10 +119,8 @@ fn note(world: &mut World, at: usize, subject: PeerId, decided: Result<Receipt, 
 fn import(world: &mut World) {
     let Some((at, subject)) = operator(world) else { return };
     let now = world.now(at);
-    let history = Imported {
-        first_joined: world.work_dice.between(1, 1_700_000_000),
-        uptime: world.work_dice.below(100_000_000),
-    };
+    let history =
+        Imported::of(world.work_dice.between(1, 1_700_000_000), world.work_dice.below(100_000_000));
     let tracker = world.nodes[at].tracker.as_mut().expect("it runs");
     let imported = tracker.import(now, &subject, history, &[Grant::STAKED]);
     world.tally.imports += 1;

@@ -20,5 +20,5 @@ mod signed;
 pub use announcement::{Announcement, Intent, Session};
 pub use decision::{Decision, Grant, Grants, Register, RegisterId, Standing};
 pub use envelope::envelope;
-pub use presence::{Imported, Presence, PresenceState, Tally};
+pub use presence::{Counted, Imported, Presence, PresenceState, Tally};
 pub use signed::{Any, Fields, Kind, Payload, Signed, StatementBytes, StatementError};

@@ -32,22 +32,42 @@ pub struct Tally {
     pub last: u64,
 }
 
+/// What was counted about a node before Rollbook, in one counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// How often.
+    pub count: u64,
+    /// When last, in unix seconds; 0 if unknown.
+    pub last: u64,
+}
+
 /// A node's history from before Rollbook. Folded by maximum, so importing it twice, or at two
 /// authorities, counts once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Imported {
     /// When it first joined, in unix seconds; 0 if unknown.
     pub first_joined: u64,
     /// For how long it was here in all, in seconds.
     pub uptime: u64,
+    /// What was counted about it: successes, timeouts, not found.
+    pub counted: [Counted; 3],
 }
 
 impl Imported {
-    /// The earlier beginning and the longer uptime.
+    /// A history of which nothing was counted.
+    pub const fn of(first_joined: u64, uptime: u64) -> Imported {
+        Imported { first_joined, uptime, counted: [Counted { count: 0, last: 0 }; 3] }
+    }
+
+    /// The earlier beginning, the longer uptime and the greater counts.
     pub(crate) fn merged(self, other: Imported) -> Imported {
         Imported {
             first_joined: earliest(self.first_joined, other.first_joined),
             uptime: self.uptime.max(other.uptime),
+            counted: core::array::from_fn(|counter| Counted {
+                count: self.counted[counter].count.max(other.counted[counter].count),
+                last: self.counted[counter].last.max(other.counted[counter].last),
+            }),
         }
     }
 }

@@ -10,13 +10,14 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use rollbook::{ImportRecord, InvalidRecord};
+use rollbook::{ImportRecord, InvalidRecord, TallyView};
 
 use super::duration::seconds_from_nanos;
 use super::ids;
 use super::record::MasaRecord;
 use super::shape::{IMPORT_SIZE_MAX, ImportError, RawRecord, for_each_record};
 use super::text::{printable, readable};
+use super::time::GoTime;
 
 /// What a file holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -183,8 +184,24 @@ fn neutral(record: &MasaRecord, peer_id: String) -> Result<(ImportRecord, Option
         accumulated_uptime_seconds: uptime,
         is_staked: record.is_staked,
         is_validator: record.is_validator,
+        tallies: tallies(record),
     };
     Ok((import, correction))
+}
+
+/// What nodes counted of it as a worker. Counts below one are none.
+fn tallies(record: &MasaRecord) -> Vec<TallyView> {
+    let counted = [
+        ("successes", record.returned_tweets, &record.last_returned_tweet),
+        ("timeouts", record.tweet_timeouts, &record.last_tweet_timeout),
+        ("not-found", record.not_found_count, &record.last_not_found_time),
+    ];
+    let tally = |(counter, count, last): (&str, i64, &GoTime)| {
+        let count = u64::try_from(count).ok().filter(|count| *count > 0)?;
+        let last = u64::try_from(last.unix()).unwrap_or(0);
+        Some(TallyView { counter: counter.to_owned(), count, last })
+    };
+    counted.into_iter().filter_map(tally).collect()
 }
 
 /// Merges two records of one peer: the earliest join, the greatest uptime, and the rest from

@@ -242,7 +242,11 @@ fn presences() -> Vec<StatementVector> {
         issued_at: AT + 3_640,
         ..presence(PresenceState::LEFT)
     };
-    let history = ImportedVector { first_joined: 1_700_000_000, uptime: 12_345_678 };
+    let history = ImportedVector {
+        first_joined: 1_700_000_000,
+        uptime: 12_345_678,
+        counted: [(2_500, AT - 60), (3, AT), (0, 0)],
+    };
     let imported = PresenceVector { issued_at: AT, imported: Some(history), ..bare_presence() };
     let tally = TallyVector { counter: 7, count: u64::MAX, last: u64::MAX };
     let half = 1 << 63;
@@ -256,7 +260,11 @@ fn presences() -> Vec<StatementVector> {
         uptime: u64::MAX,
         issued_at: half,
         counted_from: half,
-        imported: Some(ImportedVector { first_joined: u64::MAX, uptime: u64::MAX }),
+        imported: Some(ImportedVector {
+            first_joined: u64::MAX,
+            uptime: u64::MAX,
+            counted: [(u64::MAX, u64::MAX); 3],
+        }),
         horizon: Some(VersionVector { epoch: u32::MAX, seq: u32::MAX }),
         tallies: vec![tally; 8],
     };

@@ -2,8 +2,8 @@
 //! wire.
 
 use rollbook_core::{
-    Announcement, Decision, Imported, Intent, PeerId, Presence, PresenceState, Session, Signed,
-    Signer, Version,
+    Announcement, Counted, Decision, Imported, Intent, PeerId, Presence, PresenceState, Session,
+    Signed, Signer, Version,
     statement::{Any, Kind, Register, RegisterId, StatementBytes, Tally, envelope},
 };
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,8 @@ pub(crate) struct PresenceVector {
 pub(crate) struct ImportedVector {
     pub(crate) first_joined: u64,
     pub(crate) uptime: u64,
+    /// Count and time of successes, timeouts and not found.
+    pub(crate) counted: [(u64, u64); 3],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +187,7 @@ impl PresenceVector {
             imported: self.imported.map(|imported| Imported {
                 first_joined: imported.first_joined,
                 uptime: imported.uptime,
+                counted: imported.counted.map(|(count, last)| Counted { count, last }),
             }),
             horizon: self.horizon.map(Version::from),
             tallies: tallies
@@ -208,6 +211,7 @@ impl PresenceVector {
             imported: seen.imported.map(|imported| ImportedVector {
                 first_joined: imported.first_joined,
                 uptime: imported.uptime,
+                counted: imported.counted.map(|counted| (counted.count, counted.last)),
             }),
             horizon: seen.horizon.map(VersionVector::from),
             tallies: tallies

@@ -214,7 +214,9 @@ fn standings() -> Vec<CaseVector> {
 
 fn histories() -> Vec<CaseVector> {
     let up = says(101, announcement(FIRST));
-    let history = |first_joined: u64, uptime: u64| Some(ImportedVector { first_joined, uptime });
+    let history = |first_joined: u64, uptime: u64| {
+        Some(ImportedVector { first_joined, uptime, counted: [(0, 0); 3] })
+    };
     let imported = PresenceVector {
         issued_at: AT + 1,
         imported: history(1_700_000_000, 5_000),

@@ -5,7 +5,8 @@ use std::{vec, vec::Vec};
 
 use super::World;
 use crate::{
-    Authorities, Imported, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, PeerId, Session, Version,
+    Authorities, Counted, Imported, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, PeerId, Session,
+    Version,
     fuzzing::{
         bytes::Bytes,
         parts::some_parts,
@@ -68,7 +69,9 @@ pub(super) fn addresses(bytes: &mut Bytes<'_>) -> heapless::Vec<&'static [u8], A
 }
 
 pub(super) fn imported(bytes: &mut Bytes<'_>) -> Imported {
-    Imported { first_joined: bytes.u64(), uptime: bytes.u64() }
+    let mut counted = || Counted { count: bytes.u64(), last: bytes.u64() };
+    let counted = [counted(), counted(), counted()];
+    Imported { first_joined: bytes.u64(), uptime: bytes.u64(), counted }
 }
 
 impl<S: Storage> World<S> {

@@ -24,6 +24,17 @@ fn reasons(list: &[InvalidRecord]) -> Vec<(&str, &str)> {
     list.iter().map(|entry| (entry.peer_id.as_str(), entry.reason.as_str())).collect()
 }
 
+fn tally(counter: &str, count: u64, last: u64) -> TallyView {
+    TallyView { counter: counter.to_owned(), count, last }
+}
+
+#[test]
+fn counts_below_one_and_times_before_1970_are_none() {
+    let fields = r#""returnedTweets":-5,"tweetTimeouts":0,"notFoundCount":2,"firstJoined":5"#;
+    let import = import(&record(A, fields));
+    assert_eq!(import.records[0].tallies, [tally("not-found", 2, 0)]);
+}
+
 #[test]
 fn a_go_record_becomes_a_neutral_one() {
     let import = import(include_str!("../../../testdata/masa/page.json"));
@@ -37,6 +48,11 @@ fn a_go_record_becomes_a_neutral_one() {
         accumulated_uptime_seconds: 963_600,
         is_staked: true,
         is_validator: false,
+        tallies: vec![
+            tally("successes", 1_250, 1_737_907_198),
+            tally("timeouts", 17, 1_737_894_600),
+            tally("not-found", 3, 1_737_849_599),
+        ],
     };
     assert_eq!(import.records, [expected]);
     assert_eq!((import.record_count, import.ghost_count), (1, 0));
@@ -174,6 +190,7 @@ fn records_of_one_peer_are_merged_in_either_order() {
         accumulated_uptime_seconds: 3,
         is_staked: false,
         is_validator: false,
+        tallies: Vec::new(),
     };
     for file in [format!("[{old},{new}]"), format!("{new}\n{old}")] {
         let import = import(&file);
