@@ -114,7 +114,9 @@ impl Layout {
             .varint(seen.uptime)
             .signed_varint(after(seen.issued_at, transition))
             .optional(seen.imported, |layout, imported| {
-                layout.varint(imported.first_joined).varint(imported.uptime)
+                let layout = layout.varint(imported.first_joined).varint(imported.uptime);
+                let counted = imported.counted.into_iter();
+                counted.fold(layout, |layout, (count, last)| layout.varint(count).varint(last))
             })
             .optional(seen.horizon, Layout::version)
             .each(&seen.tallies, |layout, tally| {
