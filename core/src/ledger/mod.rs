@@ -64,6 +64,10 @@ pub(crate) enum Taken {
 }
 
 /// What an authority said in two statements of which neither holds all of it.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one call, and there may be no allocator to box a part of it"
+)]
 #[derive(Debug)]
 enum Recalled {
     Decision(Decision),
