@@ -679,8 +679,12 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         if let Err(unverified) = self.verify(announcement, &subject, now, source) {
             return unverified;
         }
-        source.note_verified(announcement, false, now);
-        match self.pool.put(subject, announcement, introducer, now.mono_ms) {
+        // Who finds a place is worth a check, and there are so many places for each introducer; what
+        // it says again before it is let in is not.
+        let is_new = self.pool.get(&subject).is_none();
+        let put = self.pool.put(subject, announcement, introducer, now.mono_ms);
+        source.note_verified(announcement, is_new && put.is_ok(), now);
+        match put {
             Ok(()) => {
                 if source.is_gossip() {
                     self.note_said(announcement, now);
