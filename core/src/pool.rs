@@ -3,7 +3,8 @@
 //! Invariants:
 //! - bounded: full means refuse, never push out. Nodes that are connected may use all places, and
 //!   those that others introduce a part, each introducer a small one;
-//! - what waits here has a valid signature and is in no root, no cursor and no journal.
+//! - what waits here has a valid signature and is in no root, no cursor and no journal;
+//! - those who wait are in the roll's order, by the hash of the peer id, then the id.
 
 use crate::{
     bucket::Bucket,
@@ -21,12 +22,19 @@ const WAIT_MS: u64 = 10 * 60 * 1000;
 #[derive(Debug)]
 pub(crate) struct Waiting<S: Storage> {
     node: NodeData<S::Statements>,
+    order_key: u64,
     heard_ms: u64,
     reported: bool,
     /// Who spoke of it first; nobody if it is connected.
     introducer: Hint,
     /// What is taken by gossip of what it says of itself.
     said: Bucket,
+}
+
+impl<S: Storage> Waiting<S> {
+    fn place_in_order(&self) -> (u64, &PeerId) {
+        (self.order_key, self.node.subject())
+    }
 }
 
 /// Why another node cannot wait.
@@ -56,9 +64,15 @@ impl<S: Storage> Pool<S> {
         self.waiting.iter().map(|waiting| &waiting.node).find(|node| node.subject() == peer)
     }
 
-    /// All that wait.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &NodeData<S::Statements>> {
-        self.waiting.iter().map(|waiting| &waiting.node)
+    /// Those that follow `after` in the roll's order, each with its order key; all without one.
+    pub(crate) fn iter_after<'a>(
+        &'a self,
+        after: Option<(u64, &PeerId)>,
+    ) -> impl Iterator<Item = (u64, &'a NodeData<S::Statements>)> + use<'a, S> {
+        let start = after.map_or(0, |after| {
+            self.waiting.partition_point(|waiting| waiting.place_in_order() <= after)
+        });
+        self.waiting[start..].iter().map(|waiting| (waiting.order_key, &waiting.node))
     }
 
     /// Whether `announcement` is newer than what waits.
@@ -104,11 +118,20 @@ impl<S: Storage> Pool<S> {
         }
         let mut node = NodeData::new(peer);
         node.put(announcement, 0)?;
-        let waiting =
-            Waiting { node, heard_ms: now_ms, reported: false, introducer, said: Bucket::FULL };
-        let end = self.waiting.len();
-        self.waiting.insert_at(end, waiting)?;
-        if end == 0 {
+        let order_key = peer.order_key();
+        let place =
+            self.waiting.partition_point(|waiting| waiting.place_in_order() < (order_key, &peer));
+        let is_first = self.waiting.is_empty();
+        let waiting = Waiting {
+            node,
+            order_key,
+            heard_ms: now_ms,
+            reported: false,
+            introducer,
+            said: Bucket::FULL,
+        };
+        self.waiting.insert_at(place, waiting)?;
+        if is_first {
             self.next_expiry_ms = now_ms.saturating_add(WAIT_MS);
         }
         Ok(())
@@ -160,7 +183,7 @@ impl<S: Storage> Pool<S> {
     /// Takes the node out.
     pub(crate) fn remove(&mut self, peer: &PeerId) -> Option<NodeData<S::Statements>> {
         let place = self.waiting.iter().position(|waiting| waiting.node.subject() == peer)?;
-        Some(self.waiting.swap_remove_at(place).node)
+        Some(self.waiting.remove_at(place).node)
     }
 
     /// Gives up those not heard for a while; says how many.
@@ -171,7 +194,7 @@ impl<S: Storage> Pool<S> {
         let mut expired = 0;
         let overdue = |waiting: &Waiting<S>| now_ms.saturating_sub(waiting.heard_ms) >= WAIT_MS;
         while let Some(place) = self.waiting.iter().position(overdue) {
-            self.waiting.swap_remove_at(place);
+            self.waiting.remove_at(place);
             expired += 1;
         }
         let heard_ms = self.waiting.iter().map(|waiting| waiting.heard_ms);

@@ -316,6 +316,14 @@ impl<S: Storage> Roll<S> {
         start + rest.take_while(|place| key(place) <= order_key).count()
     }
 
+    /// The place in the order of the first node that follows `peer`, which need not be held.
+    pub(crate) fn place_behind(&self, order_key: u64, peer: &PeerId) -> usize {
+        match self.find(order_key, peer) {
+            Ok(place) => place + 1,
+            Err(place) => place,
+        }
+    }
+
     /// The node at a place in the order, from 0 to the count.
     pub(crate) fn at(&self, place: usize) -> &Entry<S> {
         &self.entries[slot(self.order[place].index)]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS, at, keys};
+use common::{Cluster, INTERVAL_MS, at, gossip, keys};
 use rollbook_core::{
     Announcement, AnnouncementFields, Authorities, Config, Heap, Hint, Inline, Intent, Keypair,
     MAX_FRAME, MAX_GOSSIP, MAX_REQUEST, MAX_RESPONSE, NodeEventTracker, Now, PeerId, Presence,
@@ -53,10 +53,6 @@ fn announcement(keys: &Keypair, seq: u32) -> Vec<u8> {
 fn presence(about: &PeerId, seq: u32) -> Vec<u8> {
     let presence = Presence { state: PresenceState::ONLINE, ..Presence::default() };
     sign(&keys(1).0, about, seq, &presence)
-}
-
-fn gossip(statements: &[Vec<u8>]) -> Vec<u8> {
-    [&[message::FORMAT][..], &statements.concat()].concat()
 }
 
 /// The same with the last byte of the last signature bent.

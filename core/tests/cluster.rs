@@ -3,28 +3,11 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS};
+use common::{Cluster, INTERVAL_MS, over_both_storages};
 use rollbook_core::{
     Admission, AnnouncementFields, CommandError, Event, Grant, Here, ImportOutcome, Imported,
     NodeView, PublicKey, Session, Standing, Verdict, storage::Storage,
 };
-
-/// Runs every test over both kinds of storage.
-macro_rules! over_both_storages {
-    ($($name:ident,)+) => {
-        #[cfg(feature = "alloc")]
-        mod on_heap {
-            $(#[test] fn $name() { super::$name::<rollbook_core::Heap>(); })+
-        }
-        mod inline {
-            $(#[test] fn $name() {
-                super::common::on_a_large_stack(
-                    super::$name::<rollbook_core::Inline<16, 2048, 8, 16>>,
-                );
-            })+
-        }
-    };
-}
 
 over_both_storages! {
     members_join_and_everyone_holds_the_same_roll,

@@ -3,36 +3,12 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS, keys};
-use rollbook_core::{
-    Announcement, Event, Heap, Here, Intent, PeerId, Signed, Version, message, statement::Fields,
-};
-
-fn started(authorities: usize, members: usize) -> Cluster<Heap> {
-    let mut cluster = Cluster::with(authorities, members, |config| config.capacity = 64);
-    cluster.run_until_converged();
-    cluster.run(3 * INTERVAL_MS);
-    cluster.forget_events();
-    cluster
-}
-
-fn signed<'a, T: Fields<'a>>(
-    writer: u8,
-    subject: &PeerId,
-    version: Version,
-    fields: &T,
-) -> Vec<u8> {
-    let network = "test".parse().expect("valid");
-    Signed::sign(&network, &keys(writer).0, subject, version, fields).expect("bounded").to_vec()
-}
-
-fn gossip(statements: &[Vec<u8>]) -> Vec<u8> {
-    [&[message::FORMAT][..], &statements.concat()].concat()
-}
+use common::{Cluster, INTERVAL_MS, gossip, keys, signed};
+use rollbook_core::{Announcement, Event, Heap, Here, Intent, Version};
 
 #[test]
 fn two_homes_that_die_in_a_row_count_once() {
-    let mut cluster = started(3, 2);
+    let mut cluster = Cluster::<Heap>::started(3, 2);
     let member = 3;
     let joined = cluster.view(member, member).expect("held").last_joined.expect("joined");
     cluster.run(20 * INTERVAL_MS);
@@ -50,7 +26,7 @@ fn two_homes_that_die_in_a_row_count_once() {
 
 #[test]
 fn session_that_moves_on_and_back_counts_once() {
-    let mut cluster = started(3, 2);
+    let mut cluster = Cluster::<Heap>::started(3, 2);
     let member = 3;
     let joined = cluster.view(member, member).expect("held").last_joined.expect("joined");
     for other in 1..5 {
@@ -76,7 +52,7 @@ fn session_that_moves_on_and_back_counts_once() {
 
 #[test]
 fn downtime_before_a_start_that_was_cut_short_is_not_counted() {
-    let mut cluster = started(1, 2);
+    let mut cluster = Cluster::<Heap>::started(1, 2);
     cluster.run(20 * INTERVAL_MS);
     let joined = cluster.view(0, 1).expect("held").last_joined.expect("joined");
     let power_cut = cluster.now().unix_s;
@@ -96,7 +72,7 @@ fn downtime_before_a_start_that_was_cut_short_is_not_counted() {
 
 #[test]
 fn what_others_counted_meanwhile_is_not_counted_again() {
-    let mut cluster = started(3, 2);
+    let mut cluster = Cluster::<Heap>::started(3, 2);
     let member = 3;
     let joined = cluster.view(member, member).expect("held").last_joined.expect("joined");
     cluster.stop(0);
@@ -116,7 +92,7 @@ fn what_others_counted_meanwhile_is_not_counted_again() {
 
 #[test]
 fn who_dies_after_a_refutation_is_called_left_again() {
-    let mut cluster = started(1, 3);
+    let mut cluster = Cluster::<Heap>::started(1, 3);
     let member = 1;
     for other in [0, 2, 3] {
         cluster.disconnect(member, other);
@@ -136,7 +112,7 @@ fn who_dies_after_a_refutation_is_called_left_again() {
 
 #[test]
 fn whose_last_announcement_came_late_is_called_left_again() {
-    let mut cluster = started(1, 3);
+    let mut cluster = Cluster::<Heap>::started(1, 3);
     let member = 1;
     cluster.disconnect(member, 0);
     // The gossip of it does not reach its home before it is called left.
@@ -163,7 +139,7 @@ fn whose_last_announcement_came_late_is_called_left_again() {
 
 #[test]
 fn who_announces_nobody_as_its_home_is_not_here_for_ever() {
-    let mut cluster = started(1, 3);
+    let mut cluster = Cluster::<Heap>::started(1, 3);
     let member = 1;
     let (session, was) = {
         let view = cluster.view(0, member).expect("held");
@@ -191,7 +167,7 @@ fn who_announces_nobody_as_its_home_is_not_here_for_ever() {
 
 #[test]
 fn who_died_before_its_home_retired_is_called_left() {
-    let mut cluster = started(2, 3);
+    let mut cluster = Cluster::<Heap>::started(2, 3);
     let member = 2;
     cluster.stop(member);
     cluster.run(2 * INTERVAL_MS);
@@ -205,7 +181,7 @@ fn who_died_before_its_home_retired_is_called_left() {
 
 #[test]
 fn retiring_authority_tells_nothing_before_it_is_on_disk() {
-    let mut cluster = started(2, 3);
+    let mut cluster = Cluster::<Heap>::started(2, 3);
     cluster.hold_syncs(0, true);
     cluster.set_authorities(0, &[1], &[0]);
     let before = cluster.gossip_log().len();
@@ -222,7 +198,7 @@ fn retiring_authority_tells_nothing_before_it_is_on_disk() {
 
 #[test]
 fn who_restarted_as_its_home_retires_is_not_here_for_ever() {
-    let mut cluster = started(2, 3);
+    let mut cluster = Cluster::<Heap>::started(2, 3);
     let member = 2;
     // Its announcement of the new session does not arrive any more.
     cluster.stop(member);
@@ -238,7 +214,7 @@ fn who_restarted_as_its_home_retires_is_not_here_for_ever() {
 #[test]
 fn observations_under_way_when_the_observer_becomes_an_authority_are_counted() {
     use rollbook_core::Counter;
-    let mut cluster = started(1, 3);
+    let mut cluster = Cluster::<Heap>::started(1, 3);
     let (observer, about) = (1, 2);
     let (now, peer) = (cluster.now(), cluster.peer(about));
     cluster.tracker(observer).observe(now, &peer, Counter::TIMEOUTS, 7).expect("room");

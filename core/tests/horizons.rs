@@ -3,33 +3,10 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS, keys};
+use common::{Cluster, INTERVAL_MS, gossip, keys, signed};
 use rollbook_core::{
-    Event, Grant, Heap, Here, Imported, PeerId, Presence, PresenceState, Session, Signed, Verdict,
-    Version, message, statement::Fields,
+    Event, Grant, Heap, Here, Imported, Presence, PresenceState, Session, Verdict, Version,
 };
-
-fn started(authorities: usize, members: usize) -> Cluster<Heap> {
-    let mut cluster = Cluster::with(authorities, members, |config| config.capacity = 64);
-    cluster.run_until_converged();
-    cluster.run(3 * INTERVAL_MS);
-    cluster.forget_events();
-    cluster
-}
-
-fn signed<'a, T: Fields<'a>>(
-    writer: u8,
-    subject: &PeerId,
-    version: Version,
-    fields: &T,
-) -> Vec<u8> {
-    let network = "test".parse().expect("valid");
-    Signed::sign(&network, &keys(writer).0, subject, version, fields).expect("bounded").to_vec()
-}
-
-fn gossip(statements: &[Vec<u8>]) -> Vec<u8> {
-    [&[message::FORMAT][..], &statements.concat()].concat()
-}
 
 fn gone(at: u64) -> Presence {
     Presence {
@@ -50,7 +27,7 @@ const fn version(epoch: u32, seq: u32) -> Version {
 
 #[test]
 fn horizon_that_nobody_holds_any_more_binds_nobody() {
-    let mut cluster = started(1, 2);
+    let mut cluster = Cluster::<Heap>::started(1, 2);
     cluster.stop(0);
     let (first, gone_peer) = (cluster.peer(0), keys(77).1);
     let about = signed(1, &gone_peer, version(4_000_000_000, 3), &gone(1_000));
@@ -74,7 +51,7 @@ fn horizon_that_nobody_holds_any_more_binds_nobody() {
 
 #[test]
 fn horizon_that_was_forgotten_and_turns_up_binds_its_authority_too() {
-    let mut cluster = started(1, 2);
+    let mut cluster = Cluster::<Heap>::started(1, 2);
     let (first, gone_peer) = (cluster.peer(0), keys(77).1);
     let about = signed(1, &gone_peer, version(5, 3), &gone(1_000));
     let with = Presence { horizon: Some(version(5, 5)), ..gone(2_000) };

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS};
+use common::{Cluster, INTERVAL_MS, over_both_storages};
 use rollbook_core::{Event, Here, NodeView, storage::Storage};
 
 const INTERVAL_S: u64 = INTERVAL_MS / 1000;
@@ -11,23 +11,6 @@ const FIRST: usize = 0;
 const SECOND: usize = 1;
 const MEMBER: usize = 2;
 const COUNT: usize = 5;
-
-/// Runs every test over both kinds of storage.
-macro_rules! over_both_storages {
-    ($($name:ident,)+) => {
-        #[cfg(feature = "alloc")]
-        mod on_heap {
-            $(#[test] fn $name() { super::$name::<rollbook_core::Heap>(); })+
-        }
-        mod inline {
-            $(#[test] fn $name() {
-                super::common::on_a_large_stack(
-                    super::$name::<rollbook_core::Inline<16, 2048, 8, 16>>,
-                );
-            })+
-        }
-    };
-}
 
 over_both_storages! {
     members_of_a_dead_authority_take_the_other_within_two_intervals,

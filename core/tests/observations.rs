@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS};
+use common::{Cluster, INTERVAL_MS, over_both_storages};
 use rollbook_core::{
     Counter, MAX_RESPONSE, ObserveError, Session, Tallies,
     message::{
@@ -13,23 +13,6 @@ use rollbook_core::{
 
 /// After how long authorities publish here.
 const PUBLISH_MS: u64 = 10 * 60 * 1000;
-
-/// Runs every test over both kinds of storage.
-macro_rules! over_both_storages {
-    ($($name:ident,)+) => {
-        #[cfg(feature = "alloc")]
-        mod on_heap {
-            $(#[test] fn $name() { super::$name::<rollbook_core::Heap>(); })+
-        }
-        mod inline {
-            $(#[test] fn $name() {
-                super::common::on_a_large_stack(
-                    super::$name::<rollbook_core::Inline<16, 2048, 8, 32>>,
-                );
-            })+
-        }
-    };
-}
 
 over_both_storages! {
     what_is_observed_is_published_in_time_and_seen_by_all,

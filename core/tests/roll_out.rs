@@ -2,28 +2,11 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS, keys};
+use common::{Cluster, INTERVAL_MS, keys, over_both_storages};
 use rollbook_core::{
     Admission, Authorities, CommandError, Event, Grant, Here, Imported, PeerId, Role, RollOutError,
     Standing, storage::Storage,
 };
-
-/// Runs every test over both kinds of storage.
-macro_rules! over_both_storages {
-    ($($name:ident,)+) => {
-        #[cfg(feature = "alloc")]
-        mod on_heap {
-            $(#[test] fn $name() { super::$name::<rollbook_core::Heap>(); })+
-        }
-        mod inline {
-            $(#[test] fn $name() {
-                super::common::on_a_large_stack(
-                    super::$name::<rollbook_core::Inline<16, 2048, 8, 16>>,
-                );
-            })+
-        }
-    };
-}
 
 over_both_storages! {
     member_becomes_an_authority_without_a_restart,

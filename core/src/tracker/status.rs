@@ -100,10 +100,41 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         Some(self.ledger.node(peer)?.view(&self.view_context(now)))
     }
 
-    /// All nodes in the roll's order, then those that wait to be admitted.
+    /// All nodes in the roll's order, those that wait to be admitted among them.
     pub fn nodes(&self, now: Now) -> impl Iterator<Item = NodeView<'_>> {
-        let roll = self.ledger.roll.iter();
-        roll.chain(self.ledger.pool.iter()).map(move |node| node.view(&self.view_context(now)))
+        self.nodes_after(now, None)
+    }
+
+    /// The nodes that follow `after` in the roll's order, those that wait to be admitted among them;
+    /// all of them without one. To read them in pages, give the last peer id of a page for the next.
+    ///
+    /// A node's place in the order follows from its peer id alone. So `after` need not be held any
+    /// more, and whatever happens between two pages, a node that is there all the while is seen
+    /// exactly once, also one that is admitted meanwhile.
+    pub fn nodes_after<'a>(
+        &'a self,
+        now: Now,
+        after: Option<&PeerId>,
+    ) -> impl Iterator<Item = NodeView<'a>> + use<'a, S, K> {
+        let after = after.map(|peer| (peer.order_key(), peer));
+        let (roll, pool) = (&self.ledger.roll, &self.ledger.pool);
+        let start = after.map_or(0, |(order_key, peer)| roll.place_behind(order_key, peer));
+        let mut held = (start..roll.count()).map(|place| roll.at(place)).peekable();
+        let mut waiting = pool.iter_after(after).peekable();
+        let mut next = move || {
+            let is_held_first = match (held.peek(), waiting.peek()) {
+                (Some(held), Some((order_key, node))) => {
+                    (held.order_key(), held.node().subject()) < (*order_key, node.subject())
+                }
+                (held, _) => held.is_some(),
+            };
+            if is_held_first {
+                held.next().map(|entry| entry.node())
+            } else {
+                waiting.next().map(|(_, node)| node)
+            }
+        };
+        core::iter::from_fn(move || Some(next()?.view(&self.view_context(now))))
     }
 
     /// Puts the nodes that are wanted into `best`, the most reliable first, and says how many there

@@ -1,6 +1,6 @@
 //! A cluster of trackers in virtual time. Messages arrive at once and in order; what goes wrong is
 //! what a test makes go wrong.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses a part of it")]
 
 mod picture;
 
@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 
 use rollbook_core::{
     AnnouncementFields, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
-    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signer, Standing, Verdict,
+    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signed, Signer, Standing, Verdict,
+    Version,
     journal::{self, Frame, JOURNAL_FORMAT, Next, Reader},
     message::{self, Response, SyncResponse},
+    statement::Fields,
     storage::Storage,
 };
 
@@ -29,6 +31,40 @@ pub(crate) fn keys(seed: u8) -> (Keypair, PeerId) {
 /// The time `ms` after the start.
 pub(crate) fn at(ms: u64) -> Now {
     Now { mono_ms: 1_000 + ms, unix_s: 1_790_000_000 + ms / 1000 }
+}
+
+/// Runs every test over both kinds of storage.
+macro_rules! over_both_storages {
+    ($($name:ident,)+) => {
+        #[cfg(feature = "alloc")]
+        mod on_heap {
+            $(#[test] fn $name() { super::$name::<rollbook_core::Heap>(); })+
+        }
+        mod inline {
+            $(#[test] fn $name() {
+                super::common::on_a_large_stack(
+                    super::$name::<rollbook_core::Inline<16, 2048, 8, 32>>,
+                );
+            })+
+        }
+    };
+}
+pub(crate) use over_both_storages;
+
+/// What `writer` says about `subject`, as on the wire.
+pub(crate) fn signed<'a, T: Fields<'a>>(
+    writer: u8,
+    subject: &PeerId,
+    version: Version,
+    fields: &T,
+) -> Vec<u8> {
+    let network = "test".parse().expect("valid");
+    Signed::sign(&network, &keys(writer).0, subject, version, fields).expect("bounded").to_vec()
+}
+
+/// A gossip message with `statements`.
+pub(crate) fn gossip(statements: &[Vec<u8>]) -> Vec<u8> {
+    [&[message::FORMAT][..], &statements.concat()].concat()
 }
 
 /// Inline storage lives where the tracker does: on a stack that is large enough here.
@@ -97,6 +133,15 @@ impl<S: Storage> Cluster<S> {
     /// Authorities first, then members, all connected and started.
     pub(crate) fn new(authorities: usize, members: usize) -> Cluster<S> {
         Cluster::with(authorities, members, |_| ())
+    }
+
+    /// A larger one, in which everybody has been online for a while.
+    pub(crate) fn started(authorities: usize, members: usize) -> Cluster<S> {
+        let mut cluster = Cluster::with(authorities, members, |config| config.capacity = 64);
+        cluster.run_until_converged();
+        cluster.run(3 * INTERVAL_MS);
+        cluster.forget_events();
+        cluster
     }
 
     pub(crate) fn with(
