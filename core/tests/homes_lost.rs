@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Cluster, INTERVAL_MS, gossip, keys, signed};
-use rollbook_core::{Announcement, Event, Heap, Here, Intent, Version};
+use rollbook_core::{Announcement, Event, Heap, Here, Intent, Version, message};
 
 #[test]
 fn two_homes_that_die_in_a_row_count_once() {
