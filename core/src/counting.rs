@@ -264,29 +264,38 @@ impl<S: Storage> Counting<S> {
         }
     }
 
-    /// Calls `f` with frames that hold all of it.
-    pub(crate) fn frames<K: Signer + Verifier, E>(
+    /// A frame with the totals of the next node whose order key is above `last`, and that key.
+    pub(crate) fn totals_after<'a, K: Signer + Verifier>(
         &self,
         ledger: &Ledger<S, K>,
-        mut f: impl FnMut(&Frame<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut totals = [0; OBSERVATIONS_MAX * TOTAL_SIZE_MAX];
-        let nobody = (Session::default(), 0);
-        for counted in self.totals.chunk_by(|one, other| one.subject == other.subject) {
-            let counted = counted.iter().map(|counted| (counted.subject, counted.counter));
-            let size = self.write_totals(ledger, counted, &mut totals);
-            let (session, number) = nobody;
-            f(&Frame::Observed { observer: &[], session, number, totals: &totals[..size] })?;
-        }
-        for observer in self.observers.iter() {
-            f(&Frame::Observed {
-                observer: observer.peer.as_bytes(),
-                session: observer.session,
-                number: observer.number,
-                totals: &[],
-            })?;
-        }
-        Ok(())
+        last: Option<u64>,
+        totals: &'a mut [u8; OBSERVATIONS_MAX * TOTAL_SIZE_MAX],
+    ) -> Option<(u64, Frame<'a>)> {
+        let start =
+            last.map_or(0, |last| self.totals.partition_point(|counted| counted.subject <= last));
+        let mut subjects = self.totals[start..].iter().map(|counted| counted.subject);
+        // Of whom nothing is held any more nothing is counted either.
+        let subject = subjects.find(|subject| ledger.roll.subject_with(*subject).is_some())?;
+        let counted = self.of(subject).map(|counted| (subject, counted.counter));
+        let size = self.write_totals(ledger, counted, totals);
+        let (observer, session, number) = (&[][..], Session::default(), 0);
+        Some((subject, Frame::Observed { observer, session, number, totals: &totals[..size] }))
+    }
+
+    /// A frame with the last batch of the next session of an observer behind `last`, and which
+    /// session that is.
+    pub(crate) fn observer_after(
+        &self,
+        last: Option<(PeerId, Session)>,
+    ) -> Option<((PeerId, Session), Frame<'_>)> {
+        let place = last.map_or(0, |(peer, session)| match self.find(&peer, session) {
+            Ok(place) => place + 1,
+            Err(place) => place,
+        });
+        let Observer { peer, session, number, .. } = self.observers.get(place)?;
+        let (session, number) = (*session, *number);
+        let frame = Frame::Observed { observer: peer.as_bytes(), session, number, totals: &[] };
+        Some(((*peer, session), frame))
     }
 
     fn write_totals<K: Signer + Verifier>(

@@ -210,7 +210,8 @@ pub use tallies::{Counter, Tallies};
 pub use time::Now;
 pub use tracker::{
     AnnounceError, AnnouncementFields, Config, ConfigError, JournalFrame, NodeEventTracker,
-    ObserveError, OutgoingRequest, RecoverError, Role, RollOutError, Status, Verdict,
+    ObserveError, OutgoingRequest, RecoverError, Role, RollOutError, SnapshotPlace, Status,
+    Verdict,
 };
 pub use version::Version;
 pub use view::{Context, Here, NodeView};

@@ -316,12 +316,9 @@ impl<S: Storage> Roll<S> {
         start + rest.take_while(|place| key(place) <= order_key).count()
     }
 
-    /// The place in the order of the first node that follows `peer`, which need not be held.
-    pub(crate) fn place_behind(&self, order_key: u64, peer: &PeerId) -> usize {
-        match self.find(order_key, peer) {
-            Ok(place) => place + 1,
-            Err(place) => place,
-        }
+    /// The place in the order at which `peer` is held, or would be.
+    pub(crate) fn place_of(&self, peer: &PeerId) -> Result<usize, usize> {
+        self.find(peer.order_key(), peer)
     }
 
     /// The node at a place in the order, from 0 to the count.

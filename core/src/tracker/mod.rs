@@ -14,6 +14,7 @@ mod home;
 mod inputs;
 mod outputs;
 mod roll_out;
+mod snapshot;
 mod status;
 mod sync;
 mod walk;
@@ -26,6 +27,7 @@ pub use commands::{AnnounceError, AnnouncementFields, ObserveError};
 pub use inputs::Verdict;
 pub use outputs::{JournalFrame, OutgoingRequest};
 pub use roll_out::RollOutError;
+pub use snapshot::SnapshotPlace;
 pub use status::{Role, Status};
 
 use crate::{

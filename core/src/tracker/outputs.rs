@@ -123,36 +123,6 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         (self.started && alive.saturating_sub(self.alive_written) >= ALIVE_SECONDS).then_some(alive)
     }
 
-    /// Writes a whole compacted journal to `out`; says its size in bytes. Frames given out before
-    /// it are in it, those given out after it belong behind it. While an authority recovers, its
-    /// journal has no header.
-    pub fn snapshot<W: embedded_io::Write>(&self, out: &mut W) -> Result<u64, W::Error> {
-        let header = Frame::Header {
-            format: JOURNAL_FORMAT,
-            peer_id: self.ledger.own().as_bytes(),
-            network: self.ledger.network.as_str(),
-        };
-        let mut size = 0;
-        if !self.authority.is_recovering() {
-            size += journal::write(&header, out)?;
-        }
-        size += journal::write(&Frame::Epoch(self.ledger.epoch()), out)?;
-        let alive = self.authority.alive_unix();
-        if alive > 0 {
-            size += journal::write(&Frame::Alive(alive), out)?;
-        }
-        for node in self.ledger.roll.iter() {
-            for held in node.statements() {
-                size += journal::write(&Frame::Statement(&held.statement.wire()), out)?;
-            }
-        }
-        self.authority.counting.frames(&self.ledger, |frame| {
-            size += journal::write(frame, out)?;
-            Ok(())
-        })?;
-        Ok(size)
-    }
-
     /// Writes the next gossip message into `out`: own statements that are durable, each presence
     /// with the announcement that it vouches for. [`GOSSIP_SIZE_MAX`] bytes always suffice; in
     /// fewer a message may find no room, which reads as if there were none, and waits.

@@ -116,9 +116,12 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         now: Now,
         after: Option<&PeerId>,
     ) -> impl Iterator<Item = NodeView<'a>> + use<'a, S, K> {
-        let after = after.map(|peer| (peer.order_key(), peer));
         let (roll, pool) = (&self.ledger.roll, &self.ledger.pool);
-        let start = after.map_or(0, |(order_key, peer)| roll.place_behind(order_key, peer));
+        let start = after.map_or(0, |peer| match roll.place_of(peer) {
+            Ok(place) => place + 1,
+            Err(place) => place,
+        });
+        let after = after.map(|peer| (peer.order_key(), peer));
         let mut held = (start..roll.count()).map(|place| roll.at(place)).peekable();
         let mut waiting = pool.iter_after(after).peekable();
         let mut next = move || {
