@@ -2,12 +2,10 @@
 
 mod common;
 
-use common::{Cluster, INTERVAL_MS, over_both_storages};
+use common::{Cluster, INTERVAL_MS, handing_over, over_both_storages};
 use rollbook_core::{
-    Counter, MAX_RESPONSE, ObserveError, Session, Tallies,
-    message::{
-        self, Cursor, Flags, Hello, Observation, ObservationBatch, Request, Response, SyncRequest,
-    },
+    Counter, MAX_RESPONSE, ObserveError, Tallies,
+    message::{self, Observation, Request, Response},
     storage::Storage,
 };
 
@@ -88,35 +86,6 @@ fn ask<S: Storage>(cluster: &mut Cluster<S>, from: usize, to: usize, request: &[
         Response::Sync(answer) => answer.observed,
         Response::Walk(_) => panic!("nobody asked for a walk"),
     }
-}
-
-/// A request that hands over one batch.
-fn handing_over(session: Session, number: u32, seen: &[Observation<'_>]) -> Vec<u8> {
-    let mut observations = Vec::new();
-    for observation in seen {
-        let mut bytes = [0; 64];
-        let size = message::encode_observation(observation, &mut bytes).expect("it fits");
-        observations.extend_from_slice(&bytes[..size]);
-    }
-    let hello = Hello {
-        count: 0,
-        root: [0; 16],
-        authorities: [0; 8],
-        flags: Flags::default(),
-        in_touch: 0,
-        size_max: 16_384,
-    };
-    let request = Request::Sync(SyncRequest {
-        hello,
-        cursor: Cursor::default(),
-        renew: None,
-        observations: Some(ObservationBatch { session, number, observations: &observations }),
-        statements: &[],
-    });
-    let mut bytes = vec![0; 8_192];
-    let size = message::encode(&request, &mut bytes).expect("it fits");
-    bytes.truncate(size);
-    bytes
 }
 
 fn what_is_observed_is_published_in_time_and_seen_by_all<S: Storage>() {

@@ -5,12 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Cluster, INTERVAL_MS, keys, over_both_storages, tracker};
+use common::{Cluster, INTERVAL_MS, handing_over, keys, over_both_storages, tracker};
 use rollbook_core::{
-    AnnouncementFields, Counter, Grant, Keypair, MAX_FRAME, NodeEventTracker, PeerId, Random, Root,
-    Signed, SnapshotPlace,
+    AnnouncementFields, Counter, Grant, Keypair, MAX_FRAME, MAX_RESPONSE, NodeEventTracker, PeerId,
+    Random, Root, Signed, SnapshotPlace,
     journal::{Frame, Next, Reader},
-    message,
+    message::{self, Observation},
     statement::Presence,
     storage::Storage,
 };
@@ -20,6 +20,7 @@ over_both_storages! {
     snapshot_frame_by_frame_is_the_snapshot_in_one_go,
     small_buffer_holds_a_snapshot_up_and_loses_nothing,
     snapshot_goes_on_behind_nodes_that_are_given_up,
+    batch_that_comes_at_any_frame_is_in_a_snapshot_with_its_number_or_not_at_all,
 }
 
 type Tracker<S> = NodeEventTracker<S, Keypair>;
@@ -233,4 +234,41 @@ fn snapshot_goes_on_behind_nodes_that_are_given_up<S: Storage>() {
             assert_eq!(statements, 2, "what it announced, and its presence");
         }
     }
+}
+
+fn batch_that_comes_at_any_frame_is_in_a_snapshot_with_its_number_or_not_at_all<S: Storage>() {
+    let mut cluster = Cluster::<S>::new(1, 3);
+    cluster.run_until_converged();
+    let (observer, subject) = (cluster.peer(1), cluster.peer(2));
+    let session = cluster.view(0, 1).and_then(|view| view.session()).expect("it announced");
+    let mut number = 0;
+    let mut frames = 0;
+    loop {
+        // The one before it is in the journal.
+        cluster.run(INTERVAL_MS);
+        let (mut place, mut written) = (SnapshotPlace::START, Vec::new());
+        if go_on(cluster.tracker(0), &mut place, frames, &mut written) {
+            break;
+        }
+        number += 1;
+        let seen = [Observation { subject: subject.as_bytes(), counter: 0, count: 2, last: 1 }];
+        let (now, request) = (cluster.now(), handing_over(session, number, &seen));
+        let answered =
+            cluster.tracker(0).handle_request(now, &observer, &request, &mut vec![0; MAX_RESPONSE]);
+        answered.expect("it is answered");
+        while !go_on(cluster.tracker(0), &mut place, 1, &mut written) {}
+        let key = |peer: &PeerId| peer.as_bytes().to_vec();
+        let (_, recovered) = replay(&cluster, 0, &written);
+        let has = (
+            recovered.batches.get(&(key(&observer), session.0)).copied(),
+            recovered.totals.get(&(key(&subject), 0)).copied(),
+        );
+        let expected = |number: u32| (Some(number), Some(2 * u64::from(number)));
+        assert!(
+            has == expected(number) || (number > 1 && has == expected(number - 1)),
+            "{has:?} after {frames} frames, of {number} batches"
+        );
+        frames += 1;
+    }
+    assert!(frames > 8, "{frames}");
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 
 use rollbook_core::{
     AnnouncementFields, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
-    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Signed, Signer, Standing, Verdict,
-    Version,
+    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Session, Signed, Signer, Standing,
+    Verdict, Version,
     journal::{self, Frame, JOURNAL_FORMAT, Next, Reader},
-    message::{self, Response, SyncResponse},
+    message::{
+        self, Cursor, Flags, Hello, Observation, ObservationBatch, Request, Response, SyncRequest,
+        SyncResponse,
+    },
     statement::Fields,
     storage::Storage,
 };
@@ -65,6 +68,35 @@ pub(crate) fn signed<'a, T: Fields<'a>>(
 /// A gossip message with `statements`.
 pub(crate) fn gossip(statements: &[Vec<u8>]) -> Vec<u8> {
     [&[message::FORMAT][..], &statements.concat()].concat()
+}
+
+/// A request that hands over one batch.
+pub(crate) fn handing_over(session: Session, number: u32, seen: &[Observation<'_>]) -> Vec<u8> {
+    let mut observations = Vec::new();
+    for observation in seen {
+        let mut bytes = [0; 64];
+        let size = message::encode_observation(observation, &mut bytes).expect("it fits");
+        observations.extend_from_slice(&bytes[..size]);
+    }
+    let hello = Hello {
+        count: 0,
+        root: [0; 16],
+        authorities: [0; 8],
+        flags: Flags::default(),
+        in_touch: 0,
+        size_max: 16_384,
+    };
+    let request = Request::Sync(SyncRequest {
+        hello,
+        cursor: Cursor::default(),
+        renew: None,
+        observations: Some(ObservationBatch { session, number, observations: &observations }),
+        statements: &[],
+    });
+    let mut bytes = vec![0; 8_192];
+    let size = message::encode(&request, &mut bytes).expect("it fits");
+    bytes.truncate(size);
+    bytes
 }
 
 /// Inline storage lives where the tracker does: on a stack that is large enough here.
