@@ -47,7 +47,8 @@ impl core::error::Error for VerifyError {}
 pub trait Signer {
     /// The peer id whose signatures these are.
     fn peer_id(&self) -> PeerId;
-    /// Signs `message`.
+    /// Signs `message`. An empty signature says that it is made elsewhere: it is asked for by
+    /// [`poll_signature`](crate::NodeEventTracker::poll_signature).
     fn sign(&self, message: &[u8]) -> Signature;
 }
 

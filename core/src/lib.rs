@@ -24,6 +24,9 @@
 //!    2. publications: gossip them,
 //!    3. requests: send each, and hand its answer or failure in,
 //!    4. events: tell the application.
+//!
+//!    Where the [`Signer`] leaves signing to a secure element or another process, requests for
+//!    signatures come before all of them, since the journal waits for what is to be signed.
 //! 4. Sleep until the next input, or until `poll_timeout`, and hand in the time.
 //!
 //! ```
@@ -190,7 +193,7 @@ pub use explanation::{Explained, Fact};
 pub use key::{Keypair, PublicKey, SIGNATURE_SIZE_MAX, Signature, Signer, Verifier, VerifyError};
 pub use limits::{
     FRAME_SIZE_MAX as MAX_FRAME, GOSSIP_SIZE_MAX as MAX_GOSSIP, REQUEST_SIZE_MAX as MAX_REQUEST,
-    RESPONSE_SIZE_MAX as MAX_RESPONSE,
+    RESPONSE_SIZE_MAX as MAX_RESPONSE, SIGNING_SIZE_MAX as MAX_SIGNING,
 };
 pub use multiaddr::is_central_authority;
 pub use network::{Network, NetworkError};
@@ -210,8 +213,8 @@ pub use tallies::{Counter, Tallies};
 pub use time::Now;
 pub use tracker::{
     AnnounceError, AnnouncementFields, Config, ConfigError, JournalFrame, NodeEventTracker,
-    ObserveError, OutgoingRequest, RecoverError, Role, RollOutError, SnapshotPlace, Status,
-    Verdict,
+    ObserveError, OutgoingRequest, RecoverError, Role, RollOutError, SignatureError,
+    SignatureRequest, SnapshotPlace, Status, Verdict,
 };
 pub use version::Version;
 pub use view::{Context, Here, NodeView};

@@ -49,7 +49,7 @@ pub const MESSAGE_SIZE_MAX: usize = 1024 * 1024;
 /// Bytes of one journal frame with checksum, stuffing and delimiter.
 pub const FRAME_SIZE_MAX: usize = 1024;
 /// Bytes of what is signed: the domain, the payload type, the writer and the payload.
-pub(crate) const ENVELOPE_SIZE_MAX: usize = PAYLOAD_SIZE_MAX + 192;
+pub const SIGNING_SIZE_MAX: usize = PAYLOAD_SIZE_MAX + 192;
 
 /// Signatures that are checked on behalf of one connected peer and turn out to be of no use. Some
 /// 60 us each: an idle peer may waste 15 ms at once, and 0.2 % of a core for ever. Honest peers

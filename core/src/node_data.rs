@@ -17,6 +17,7 @@ use crate::{
     record::Record,
     statement::{Announcement, Any, Decision, Fields, Kind, Presence, Signed},
     storage::{Buffer, Full},
+    version::Version,
 };
 
 /// All statements about one node: at most one announcement, and at most one decision and one
@@ -114,6 +115,28 @@ impl<B: Buffer> NodeData<B> {
         let record = Record::encode(statement, changed);
         self.bytes.splice(place.start, place.len(), &record)?;
         Ok(offer)
+    }
+
+    /// Puts a signature in the place of the one that was still to be made, of the statement in
+    /// `version` by this node's holder. It takes no more room.
+    pub(crate) fn put_signature(&mut self, version: Version, signature: &[u8]) {
+        let found = self.records().find_map(|(place, record)| {
+            let statement = record.statement(&self.subject);
+            let is_meant = statement.version() == version && statement.is_unsigned();
+            is_meant.then(|| {
+                (place, Record::encode(&statement.with_signature(signature), record.changed))
+            })
+        });
+        if let Some((place, record)) = found {
+            let put = self.bytes.splice(place.start, place.len(), &record);
+            put.expect("a signature has at most the size of what stood for it");
+        }
+    }
+
+    /// The statement in `version` whose signature is still to be made.
+    pub(crate) fn unsigned(&self, version: Version) -> Option<Signed<'_, Any>> {
+        let mut statements = self.statements().map(|held| held.statement);
+        statements.find(|statement| statement.version() == version && statement.is_unsigned())
     }
 
     /// How many more bytes of statements find room.

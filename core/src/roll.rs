@@ -22,6 +22,7 @@ use crate::{
     peer_id::PeerId,
     statement::{Any, Kind, Signed},
     storage::{Full, List, Storage},
+    version::Version,
     view::Here,
 };
 
@@ -88,7 +89,7 @@ pub(crate) struct Reported {
     pub(crate) here: Here,
     /// The session that it was told to have joined in.
     pub(crate) session: crate::statement::Session,
-    pub(crate) announcement: crate::version::Version,
+    pub(crate) announcement: Version,
 }
 
 impl<S: Storage> Entry<S> {
@@ -201,6 +202,15 @@ impl<S: Storage> Roll<S> {
             }
         };
         Ok(offer)
+    }
+
+    /// Signs the own statement about `peer` in `version`. It is no change: nobody was shown it yet.
+    pub(crate) fn put_signature(&mut self, peer: &PeerId, version: Version, signature: &[u8]) {
+        let Ok(place) = self.place_of(peer) else { return };
+        let entry = &mut self.entries[slot(self.order[place].index)];
+        let size = size_of_statements(entry.node());
+        entry.node.put_signature(version, signature);
+        self.size = self.size - size + size_of_statements(entry.node());
     }
 
     /// Drops what the fold of `peer` has no use for, given whether it is admitted.
@@ -500,7 +510,7 @@ impl<S: Storage> Roll<S> {
                 grants: crate::statement::Grants::default(),
                 here: Here::Unknown,
                 session: crate::statement::Session::default(),
-                announcement: crate::version::Version::ZERO,
+                announcement: Version::ZERO,
             },
             said: Bucket::FULL,
         };
@@ -656,6 +666,17 @@ impl ChangeReader {
     /// Notes that the end was reached: everything up to here is read.
     pub(crate) fn complete(&mut self) {
         self.since = self.after;
+    }
+
+    /// Notes that it does not go on for now; says up to which change everything is read.
+    pub(crate) fn pause<S: Storage>(&mut self, roll: &Roll<S>) -> u64 {
+        let (mut ahead, mut first) = (*self, roll.head() + 1);
+        while let Some((_, held)) = ahead.next_statement(roll, u64::MAX) {
+            first = first.min(held.changed);
+        }
+        // What is read already is not read again where its node changes.
+        self.since = self.since.max(self.after.min(first - 1));
+        first - 1
     }
 
     /// Up to which change everything is read.

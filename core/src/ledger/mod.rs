@@ -105,6 +105,8 @@ pub(crate) struct Ledger<S: Storage, K> {
     /// This node's announcement, which is in the roll only while it is admitted.
     announcement: StatementBytes,
     announced: Version,
+    /// Whether an announcement of this run was signed.
+    has_spoken: bool,
     /// It signs nothing for others yet: it may have forgotten what it said before.
     withholds: bool,
     /// How much of the roll it holds.
@@ -140,6 +142,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
             version: Version::ZERO,
             announcement: StatementBytes::new(),
             announced: Version::ZERO,
+            has_spoken: false,
             withholds: false,
             extent: Extent::All,
             wanted: <S::PerNode<u64> as List<u64>>::EMPTY,
@@ -201,6 +204,11 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
     /// This node's announcement, once it made one.
     pub(crate) fn announcement(&self) -> Option<Signed<'_, Announcement<'_>>> {
         Signed::parse(&self.announcement).ok()?.typed()
+    }
+
+    /// Whether an announcement of this run was signed, whichever is the newest.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.has_spoken
     }
 
     /// What is known of a node, in the roll or in the pool.
@@ -644,8 +652,9 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
         let Ok(announcement) = Signed::parse(&self.announcement) else { return };
         // Where it has no room the node is known by what others say of it.
+        let may_leave = self.durability.epoch_durable() && !announcement.is_unsigned();
         let offer = self.roll.put(&announcement);
-        if offer.is_ok_and(Offer::advances) && !self.durability.epoch_durable() {
+        if offer.is_ok_and(Offer::advances) && !may_leave {
             let change = self.roll.head();
             self.durability.own_statement(change, change);
         }

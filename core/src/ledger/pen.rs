@@ -1,10 +1,13 @@
 //! The pen: how this node's own statements are numbered, signed and put in the roll.
+//!
+//! A signature that is made elsewhere is put in later. Until then the statement counts here as what
+//! is not on disk does, and shows nowhere else.
 
 use super::Ledger;
 use crate::{
-    key::{Signer, Verifier},
+    key::{Signer, Verifier, VerifyError},
     peer_id::{Hint, PeerId},
-    statement::{Announcement, Fields, Intent, Signed, StatementBytes},
+    statement::{Announcement, Any, Fields, Intent, Kind, Signed, StatementBytes},
     storage::{Full, Storage},
     time::Now,
     version::Version,
@@ -104,6 +107,7 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         self.announcement = self.sign(&own, version, fields)?;
         self.note_version(version);
         self.announced = version;
+        self.has_spoken |= self.announcement().is_some_and(|signed| !signed.is_unsigned());
         if self.standing(&own).admits() {
             self.settle_own_announcement();
         }
@@ -127,6 +131,37 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         change(&mut fields.home, &mut fields.intent);
         fields.issued_at = now.unix_s;
         self.announce(&fields)
+    }
+
+    /// The own statement about `subject` in `version`, while its signature is still to be made.
+    pub(crate) fn unsigned(&self, subject: &PeerId, version: Version) -> Option<Signed<'_, Any>> {
+        let outside = self.unsigned_announcement().filter(|said| said.version() == version);
+        outside.or_else(|| self.roll.get(subject)?.unsigned(version))
+    }
+
+    /// The own announcement, in the roll or not, while its signature is still to be made.
+    pub(crate) fn unsigned_announcement(&self) -> Option<Signed<'_, Any>> {
+        Signed::parse(&self.announcement).ok().filter(|said| said.is_unsigned())
+    }
+
+    /// Signs the own statement about `subject` in `version`, which waits for it.
+    pub(crate) fn put_signature(
+        &mut self,
+        subject: &PeerId,
+        version: Version,
+        signature: &[u8],
+    ) -> Result<(), VerifyError> {
+        let Some(statement) = self.unsigned(subject, version) else { return Ok(()) };
+        let statement = statement.with_signature(signature);
+        statement.verify(&self.network, &self.own, self.keys())?;
+        let is_announcement = statement.kind() == Kind::Announcement;
+        let wire = statement.wire();
+        self.roll.put_signature(subject, version, signature);
+        if is_announcement && self.announced == version {
+            self.announcement = wire;
+            self.has_spoken = true;
+        }
+        Ok(())
     }
 
     fn sign<'a, T: Fields<'a>>(

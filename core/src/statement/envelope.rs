@@ -4,7 +4,7 @@
 
 use heapless::Vec;
 
-use crate::{limits::ENVELOPE_SIZE_MAX, network::Network, peer_id::PeerId};
+use crate::{limits::SIGNING_SIZE_MAX, network::Network, peer_id::PeerId};
 
 /// The payload type of a statement's envelope.
 const PAYLOAD_TYPE: &[u8] = b"/rollbook/statement/1";
@@ -20,7 +20,7 @@ const DOMAIN_PREFIX: &[u8] = b"/rollbook/";
 /// varint size | "/rollbook/" network | varint size | "/rollbook/statement/1"
 ///             | varint size | writer size (1) | writer | payload
 /// ```
-pub fn envelope(network: &Network, writer: &PeerId, payload: &[u8]) -> Vec<u8, ENVELOPE_SIZE_MAX> {
+pub fn envelope(network: &Network, writer: &PeerId, payload: &[u8]) -> Vec<u8, SIGNING_SIZE_MAX> {
     let mut bytes = Vec::new();
     let mut append = |part: &[u8]| {
         bytes.extend_from_slice(part).expect("the parts of an envelope are bounded");

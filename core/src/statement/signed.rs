@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::envelope;
 use crate::{
     key::{SIGNATURE_SIZE_MAX, Signer, Verifier, VerifyError},
-    limits::{PAYLOAD_SIZE_MAX, STATEMENT_SIZE_MAX},
+    limits::{PAYLOAD_SIZE_MAX, SIGNING_SIZE_MAX, STATEMENT_SIZE_MAX},
     network::Network,
     peer_id::{Hint, PEER_ID_SIZE_MAX, PeerId},
     version::Version,
@@ -21,6 +21,10 @@ pub type StatementBytes = Vec<u8, STATEMENT_SIZE_MAX>;
 const PAYLOAD_HEAD_SIZE: usize = 2;
 /// Bytes of the writer's hint.
 const WRITER_SIZE: usize = 4;
+
+/// Stands for a signature that is made elsewhere. It is valid under no kind of key, and leaves room
+/// for whichever it is.
+const NOT_SIGNED: [u8; SIGNATURE_SIZE_MAX] = [0; SIGNATURE_SIZE_MAX];
 
 /// What a statement says.
 ///
@@ -254,7 +258,8 @@ impl<'a, T: Fields<'a>> Signed<'a, T> {
 
     /// Signs `fields` about `subject` as `keys`' next statement, `version`.
     ///
-    /// `None` where the payload would exceed its bound.
+    /// `None` where the payload would exceed its bound. Where the signature is made elsewhere, zero
+    /// bytes stand for it.
     pub fn sign(
         network: &Network,
         keys: &impl Signer,
@@ -278,13 +283,14 @@ impl<'a, T: Fields<'a>> Signed<'a, T> {
         let payload = &payload[..size];
 
         let signature = keys.sign(&envelope(network, &writer, payload));
+        let signature = if signature.is_empty() { &NOT_SIGNED[..] } else { &signature };
         let mut bytes = StatementBytes::new();
         let mut length = [0u8; 5];
         let length = postcard::to_slice(&u32::try_from(size).ok()?, &mut length).ok()?;
         bytes.extend_from_slice(length).ok()?;
         bytes.extend_from_slice(payload).ok()?;
         bytes.push(u8::try_from(signature.len()).ok()?).ok()?;
-        bytes.extend_from_slice(&signature).ok()?;
+        bytes.extend_from_slice(signature).ok()?;
         Some(bytes)
     }
 }
@@ -330,6 +336,24 @@ impl<'a, T> Signed<'a, T> {
         self.signature
     }
 
+    /// Whether its signature is still to be made, elsewhere.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.signature == NOT_SIGNED
+    }
+
+    /// The same with another signature.
+    pub(crate) fn with_signature<'s>(self, signature: &'s [u8]) -> Signed<'s, T>
+    where
+        'a: 's,
+    {
+        Signed { signature, ..self }
+    }
+
+    /// The bytes that `writer` signs for it in `network`.
+    pub(crate) fn envelope(&self, network: &Network, writer: &PeerId) -> Vec<u8, SIGNING_SIZE_MAX> {
+        envelope(network, writer, &self.payload().to_bytes())
+    }
+
     /// The whole, as on the wire.
     pub fn wire(&self) -> StatementBytes {
         let mut bytes = StatementBytes::new();
@@ -364,8 +388,7 @@ impl<'a, T> Signed<'a, T> {
         writer: &PeerId,
         verifier: &impl Verifier,
     ) -> Result<(), VerifyError> {
-        let payload = self.payload().to_bytes();
-        verifier.verify(writer, &envelope(network, writer, &payload), self.signature)
+        verifier.verify(writer, &self.envelope(network, writer), self.signature)
     }
 }
 

@@ -1,11 +1,12 @@
 //! The state machine of one node: inputs in, outputs out, no I/O and no clock.
 //!
 //! Methods come in four groups: inputs (`handle_*`), commands, outputs (`poll_*`) and getters.
-//! After every input and command the outputs are drained in this order: journal, publication,
-//! request, event. See the run loop in the crate's documentation.
+//! After every input and command the outputs are drained in this order: signature, journal,
+//! publication, request, event. See the run loop in the crate's documentation.
 //!
 //! Invariants:
 //! - nothing that depends on a frame leaves before that frame is durable;
+//! - nothing leaves unsigned;
 //! - every queue is bounded; what is dropped is counted;
 //! - no input makes it panic.
 
@@ -14,6 +15,7 @@ mod home;
 mod inputs;
 mod outputs;
 mod roll_out;
+mod signing;
 mod snapshot;
 mod status;
 mod sync;
@@ -27,6 +29,7 @@ pub use commands::{AnnounceError, AnnouncementFields, ObserveError};
 pub use inputs::Verdict;
 pub use outputs::{JournalFrame, OutgoingRequest};
 pub use roll_out::RollOutError;
+pub use signing::{SignatureError, SignatureRequest};
 pub use snapshot::SnapshotPlace;
 pub use status::{Role, Status};
 
@@ -49,6 +52,7 @@ use crate::{
     time::Now,
 };
 use home::Home;
+use signing::Signing;
 use walk::Walking;
 
 /// How many notices wait for the application.
@@ -204,6 +208,7 @@ pub struct NodeEventTracker<S: Storage, K> {
     walking: Walking<S>,
     observations: Observations<S>,
     home: Home,
+    signing: Signing,
     random: Random,
     session: Session,
     /// Names this run to those who follow its changes.
@@ -271,6 +276,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             walking: Walking::new(),
             observations: Observations::new(),
             home: Home::NONE,
+            signing: Signing::NONE,
             random: Random::UNSEEDED,
             session: Session([0; 4]),
             incarnation: [0; 4],
@@ -362,6 +368,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             Frame::Statement(bytes) => {
                 self.journal_growth += bytes.len() as u64;
                 let statement = Signed::parse(bytes).map_err(RecoverError::Statement)?;
+                if statement.is_unsigned() {
+                    return Err(RecoverError::Statement(StatementError::Malformed));
+                }
                 let is_listed = self.ledger.authorities.contains_peer(self.ledger.own());
                 if !is_listed && self.ledger.was_issued_here(&statement) {
                     return Err(RecoverError::NoLongerAuthority);

@@ -1,5 +1,5 @@
-//! What a node wants done: drained after every input, in the order journal, publication, request,
-//! event.
+//! What a node wants done: drained after every input, in the order signature, journal, publication,
+//! request, event.
 
 use super::NodeEventTracker;
 use crate::{
@@ -46,7 +46,8 @@ pub struct OutgoingRequest {
 impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Writes the next frame of the journal into `out`, checksum and delimiter included.
     /// [`FRAME_SIZE_MAX`](crate::limits::FRAME_SIZE_MAX) bytes always suffice; in fewer a frame may
-    /// find no room, which reads as if there were none, and waits.
+    /// find no room, which reads as if there were none, and waits. So does what stands behind a
+    /// statement whose signature is still to be made.
     pub fn poll_journal(&mut self, out: &mut [u8]) -> Option<JournalFrame> {
         let is_header_due = !self.header_written && !self.authority.is_recovering();
         if is_header_due && !self.header_last {
@@ -74,7 +75,13 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             return Some(frame);
         }
         let mut reader = self.journal;
-        let next = reader.next_statement(&self.ledger.roll, u64::MAX).map(|(_, held)| {
+        let next = reader.next_statement(&self.ledger.roll, u64::MAX);
+        if next.is_some_and(|(_, held)| held.statement.is_unsigned()) {
+            let change = self.journal.pause(&self.ledger.roll);
+            self.ledger.durability.drained(change);
+            return None;
+        }
+        let next = next.map(|(_, held)| {
             let statement = held.statement;
             let must_sync =
                 statement.kind() != Kind::Announcement && self.ledger.is_own(&statement);
@@ -214,9 +221,10 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         let leaving = announcement
             .and_then(|signed| signed.read())
             .is_some_and(|said| said.intent == Intent::LEAVING);
-        let renews = home == Some(to) && announcement.is_some() && !leaving;
+        let renews = home == Some(to) && self.ledger.has_spoken() && !leaving;
         let statements = announcement
             .filter(|_| peer.acknowledged < announced && !self.ledger.withholds())
+            .filter(|signed| !signed.is_unsigned())
             .map(|signed| signed.wire())
             .unwrap_or_default();
         let fields = SyncRequest {

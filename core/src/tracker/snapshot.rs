@@ -16,7 +16,7 @@ use crate::{
     node_data::Held,
     peer_id::{Hint, PeerId},
     roll::ChangeReader,
-    statement::{Kind, Session},
+    statement::{Any, Kind, Session, Signed},
     storage::Storage,
 };
 
@@ -61,6 +61,9 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// out after the first call belong behind the snapshot, those from before it are in it; at the
     /// end, both together are all that is held, whatever still waits to be given out. While an
     /// authority recovers, its journal has no header.
+    ///
+    /// A statement whose signature is still to be made reads as a size of 0 too: it has taken the
+    /// place of one that may be on disk, so there is no whole journal without it.
     pub fn snapshot_next(&self, place: &mut SnapshotPlace, out: &mut [u8]) -> Option<usize> {
         loop {
             let mut next = *place;
@@ -70,7 +73,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     *place = next;
                     return Some(len);
                 }
-                Some(Err(journal::EncodeError::OutTooSmall)) => return Some(0),
+                Some(Err(Waits)) => return Some(0),
                 None if next.stage == Stage::End => {
                     *place = next;
                     return None;
@@ -83,9 +86,15 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Writes a whole compacted journal to `out`; says its size in bytes. Frames given out before
     /// it are in it, those given out after it belong behind it. While an authority recovers, its
     /// journal has no header.
+    ///
+    /// While a statement in the roll waits for its signature nothing is written, and the size is 0:
+    /// see [`NodeEventTracker::snapshot_next`].
     pub fn snapshot<W: embedded_io::Write>(&self, out: &mut W) -> Result<u64, W::Error> {
         let (mut place, mut frame) = (SnapshotPlace::START, [0; FRAME_SIZE_MAX]);
         let mut size = 0;
+        if self.next_unsigned_in_roll().is_some() {
+            return Ok(0);
+        }
         while let Some(len) = self.snapshot_next(&mut place, &mut frame) {
             out.write_all(&frame[..len])?;
             size += len as u64;
@@ -104,23 +113,23 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                     peer_id: self.ledger.own().as_bytes(),
                     network: self.ledger.network.as_str(),
                 };
-                (!self.authority.is_recovering()).then(|| journal::encode(&frame, out))
+                (!self.authority.is_recovering()).then(|| encode(&frame, out))
             }
             Stage::Epoch => {
                 place.stage = Stage::Alive;
-                Some(journal::encode(&Frame::Epoch(self.ledger.epoch()), out))
+                Some(encode(&Frame::Epoch(self.ledger.epoch()), out))
             }
             Stage::Alive => {
                 place.stage = Stage::Statements(None);
                 let alive = self.authority.alive_unix();
-                (alive > 0).then(|| journal::encode(&Frame::Alive(alive), out))
+                (alive > 0).then(|| encode(&Frame::Alive(alive), out))
             }
             Stage::Statements(last) => self.write_statement(place, last, out),
             Stage::Totals(last) => self.write_totals(place, last, out),
             Stage::Observers(last) => {
                 let next = self.authority.counting.observer_after(last);
                 place.stage = next.map_or(Stage::Unwritten, |(key, _)| Stage::Observers(Some(key)));
-                next.map(|(_, frame)| journal::encode(&frame, out))
+                next.map(|(_, frame)| encode(&frame, out))
             }
             Stage::Unwritten => {
                 let read = (self.journal.since(), self.journal.after());
@@ -128,13 +137,13 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
                 place.stage = Stage::Changes(ChangeReader::from(since, after));
                 let mut totals = [0; OBSERVATIONS_MAX * TOTAL_SIZE_MAX];
                 let frame = self.authority.counting.unwritten_frame(&self.ledger, &mut totals)?;
-                Some(journal::encode(&frame, out))
+                Some(encode(&frame, out))
             }
             Stage::Changes(mut reader) => {
                 let next = reader.next_statement(&self.ledger.roll, u64::MAX);
                 place.stage = next.map_or(Stage::End, |_| Stage::Changes(reader));
                 let (_, held) = next?;
-                Some(journal::encode(&Frame::Statement(&held.statement.wire()), out))
+                Some(encode_statement(&held.statement, out))
             }
             Stage::End => None,
         }
@@ -165,7 +174,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         };
         let subject = statement.subject().expect("a statement in the roll has a subject");
         place.stage = Stage::Statements(Some((subject, statement.kind(), statement.writer())));
-        Some(journal::encode(&Frame::Statement(&statement.wire()), out))
+        Some(encode_statement(&statement, out))
     }
 
     fn write_totals(
@@ -181,9 +190,23 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
             return None;
         };
         place.stage = Stage::Totals(Some(subject));
-        Some(journal::encode(&frame, out))
+        Some(encode(&frame, out))
     }
 }
 
-/// The size of a frame that was written, or that it found no room.
-type Written = Result<usize, journal::EncodeError>;
+/// The frame cannot be written for now.
+struct Waits;
+
+/// The size of a frame that was written.
+type Written = Result<usize, Waits>;
+
+fn encode(frame: &Frame<'_>, out: &mut [u8]) -> Written {
+    journal::encode(frame, out).map_err(|_too_small| Waits)
+}
+
+fn encode_statement(statement: &Signed<'_, Any>, out: &mut [u8]) -> Written {
+    if statement.is_unsigned() {
+        return Err(Waits);
+    }
+    encode(&Frame::Statement(&statement.wire()), out)
+}

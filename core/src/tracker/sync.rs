@@ -383,7 +383,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if self.ledger.is_partial() {
             flags = flags.with(Flags::PARTIAL);
         }
-        if self.reconciles() {
+        if self.reconciles() && !self.is_mute() {
             flags = flags.with(Flags::RECONCILES);
         }
         Hello {
