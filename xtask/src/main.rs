@@ -11,6 +11,7 @@ mod faults;
 mod footprint;
 mod freestanding;
 mod fuzz;
+mod header;
 mod links;
 #[cfg(test)]
 mod named_tests;
@@ -42,6 +43,7 @@ Usage:
   cargo xtask footprint [--write]
                                what the core takes on a device: memory, stack and code; with
                                --write into docs/footprint.md
+  cargo xtask header           make the C headers in include/ from the crates in ffi/
   cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]
                                replay a simulated cluster: docs/simulation.md says more
   cargo xtask swarm [--nodes N] [--interval 10s] [--rest 120s] [--memory-gib 20] [--write]
@@ -78,11 +80,12 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["bench", "core", rest @ ..] => bench::core(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["check"] => check::run_all(),
+        ["header"] => header::write().map(|()| true),
         ["footprint"] => footprint::command(false),
         ["footprint", "--write"] => footprint::command(true),
         ["sim", arguments @ ..] => sim::command(arguments),
         ["swarm", arguments @ ..] => swarm::command(arguments),
-        [command @ ("bench" | "setup" | "check" | "footprint" | "help"), rest @ ..] => {
+        [command @ ("bench" | "setup" | "check" | "footprint" | "header" | "help"), rest @ ..] => {
             bail!("'{command}' does not take '{}'; see 'cargo xtask help'", rest.join(" "))
         }
         [command, ..] => bail!("no command '{command}'; see 'cargo xtask help'"),

@@ -332,7 +332,8 @@ impl<'a, T> Signed<'a, T> {
         self.body
     }
 
-    pub(crate) fn signature(&self) -> &'a [u8] {
+    /// The signature; see [`Signed::verify`].
+    pub fn signature(&self) -> &'a [u8] {
         self.signature
     }
 
