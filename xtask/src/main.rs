@@ -6,6 +6,7 @@ mod api;
 mod architecture;
 mod bench;
 mod check;
+mod clib;
 #[cfg(test)]
 mod faults;
 mod footprint;
@@ -43,6 +44,12 @@ Usage:
   cargo xtask footprint [--write]
                                what the core takes on a device: memory, stack and code; with
                                --write into docs/footprint.md
+  cargo xtask install [--prefix DIR] [--destdir DIR] [--library rollbook] [--profile NAME]
+                               the C libraries with headers and pkg-config files, under /usr/local
+  cargo xtask firmware --out DIR [--nodes 32] [--leases 0] [--peers 4] [--statement-bytes 768]
+                       [--no-secp256k1] [--target NAME]
+                               the tracker's C library for a device without an allocator
+  cargo xtask dist c           the C libraries as a tarball under target/dist
   cargo xtask header           make the C headers in include/ from the crates in ffi/
   cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]
                                replay a simulated cluster: docs/simulation.md says more
@@ -80,6 +87,9 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["bench", "core", rest @ ..] => bench::core(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["check"] => check::run_all(),
+        ["install", rest @ ..] => clib::install(rest).map(|()| true),
+        ["dist", "c", rest @ ..] => clib::dist(rest).map(|()| true),
+        ["firmware", rest @ ..] => clib::firmware(rest).map(|()| true),
         ["header"] => header::write().map(|()| true),
         ["footprint"] => footprint::command(false),
         ["footprint", "--write"] => footprint::command(true),

@@ -47,7 +47,6 @@ pub(crate) struct Handle {
     magic: u32,
     state: AtomicU8,
     /// Made by `rollbook_tracker_new`, so its memory is the library's.
-    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "there is no heap to be on"))]
     is_boxed: bool,
     pub(crate) node: Node,
 }
@@ -404,3 +403,10 @@ pub unsafe extern "C" fn rollbook_tracker_panic(tracker: *mut rollbook_tracker_t
     // SAFETY: the caller's pointer, as described.
     unsafe { enter(tracker, |_node| panic!("asked for by a test")) }
 }
+
+/// What `rollbook_tracker_layout` says, where the build of a device's library reads it.
+#[cfg(not(any(feature = "std", test)))]
+#[unsafe(no_mangle)]
+#[used]
+#[expect(clippy::cast_possible_truncation, reason = "a tracker of 4 GiB fits no device")]
+pub static rollbook_layout: [u32; 2] = [size_of::<Handle>() as u32, align_of::<Handle>() as u32];
