@@ -222,6 +222,11 @@
 #define ROLLBOOK_PEER_ID_TEXT_MAX 60
 
 /**
+ * The most bytes of a signature.
+ */
+#define ROLLBOOK_SIGNATURE_SIZE_MAX 72
+
+/**
  * The 32 bytes of the seed of an ed25519 key (RFC 8032).
  */
 #define ROLLBOOK_KEY_ED25519 1
@@ -1287,6 +1292,23 @@ int32_t rollbook_peer_id_of_key(uint8_t key_kind,
                                 const uint8_t *key,
                                 size_t key_size,
                                 struct rollbook_peer_id_t *peer_id);
+
+/**
+ * Signs `message`, as `rollbook_verify` checks it.
+ *
+ * @param key_kind one of `ROLLBOOK_KEY_*`, with the key in memory
+ * @param signature room for `ROLLBOOK_SIGNATURE_SIZE_MAX` bytes
+ * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_BUFSIZE`, `ROLLBOOK_E_KEY`,
+ *         `ROLLBOOK_E_ARGUMENT` for a key that is outside
+ */
+int32_t rollbook_sign(uint8_t key_kind,
+                      const uint8_t *key,
+                      size_t key_size,
+                      const uint8_t *message,
+                      size_t message_size,
+                      uint8_t *signature,
+                      size_t signature_capacity,
+                      size_t *signature_size);
 
 /**
  * Checks that a signature over `message` is that of the key in a peer id: ed25519 strictly, and

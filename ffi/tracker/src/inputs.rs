@@ -114,8 +114,9 @@ pub unsafe extern "C" fn rollbook_tracker_handle_request(
 
 /// Takes in the answer to this node's request to `from`.
 ///
-/// @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
-///         `ROLLBOOK_E_MALFORMED` for what is no answer, or was not asked for
+/// @return `ROLLBOOK_OK`, also for an answer that nobody waits for any more: it is counted and
+///         nothing else; `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
+///         `ROLLBOOK_E_MALFORMED` for what is no answer
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rollbook_tracker_handle_response(
     tracker: *mut rollbook_tracker_t,

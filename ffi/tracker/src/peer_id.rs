@@ -1,11 +1,13 @@
 //! Peer ids: bytes, text, and what is in them.
 
-use rollbook_core::{PEER_ID_SIZE_MAX, PEER_ID_TEXT_MAX, PeerId, PublicKey, Signer as _};
+use rollbook_core::{
+    PEER_ID_SIZE_MAX, PEER_ID_TEXT_MAX, PeerId, PublicKey, SIGNATURE_SIZE_MAX, Signer as _,
+};
 
 use crate::{
     args::{self, Buffer, Out, Plain},
     code::{
-        Answer, Code, ROLLBOOK_E_KEY, ROLLBOOK_E_PEER_ID, ROLLBOOK_E_SIGNATURE, ROLLBOOK_NOTHING,
+        Answer, Code, ROLLBOOK_E_ARGUMENT, ROLLBOOK_E_KEY, ROLLBOOK_E_PEER_ID, ROLLBOOK_E_SIGNATURE, ROLLBOOK_NOTHING,
     },
     guard::guard,
     keys::Keys,
@@ -15,9 +17,12 @@ use crate::{
 pub const ROLLBOOK_PEER_ID_SIZE_MAX: usize = 42;
 /// The most bytes of a peer id as text.
 pub const ROLLBOOK_PEER_ID_TEXT_MAX: usize = 60;
+/// The most bytes of a signature.
+pub const ROLLBOOK_SIGNATURE_SIZE_MAX: usize = 72;
 
 const _: () = assert!(ROLLBOOK_PEER_ID_SIZE_MAX == PEER_ID_SIZE_MAX);
 const _: () = assert!(ROLLBOOK_PEER_ID_TEXT_MAX == PEER_ID_TEXT_MAX);
+const _: () = assert!(ROLLBOOK_SIGNATURE_SIZE_MAX == SIGNATURE_SIZE_MAX);
 
 /// A peer id: the multihash of a public key, or with the key in it.
 #[repr(C)]
@@ -136,6 +141,40 @@ pub unsafe extern "C" fn rollbook_peer_id_of_key(
         // SAFETY: the caller's pointers, as described.
         let (key, mut out) = unsafe { (args::bytes(key, key_size)?, Out::new(peer_id)?) };
         out.put((&Keys::of(key_kind, key)?.peer_id()).into());
+        Ok(())
+    })
+}
+
+/// Signs `message`, as `rollbook_verify` checks it.
+///
+/// @param key_kind one of `ROLLBOOK_KEY_*`, with the key in memory
+/// @param signature room for `ROLLBOOK_SIGNATURE_SIZE_MAX` bytes
+/// @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_BUFSIZE`, `ROLLBOOK_E_KEY`,
+///         `ROLLBOOK_E_ARGUMENT` for a key that is outside
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollbook_sign(
+    key_kind: u8,
+    key: *const u8,
+    key_size: usize,
+    message: *const u8,
+    message_size: usize,
+    signature: *mut u8,
+    signature_capacity: usize,
+    signature_size: *mut usize,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller's pointers, as described.
+        let (key, message, mut out) = unsafe {
+            let size = ROLLBOOK_SIGNATURE_SIZE_MAX;
+            let out = Buffer::new(signature, signature_capacity, signature_size, size)?;
+            (args::bytes(key, key_size)?, args::bytes(message, message_size)?, out)
+        };
+        let Keys::Held(keys) = Keys::of(key_kind, key)? else {
+            return Err(Code(ROLLBOOK_E_ARGUMENT));
+        };
+        let signed = keys.sign(message);
+        out.bytes[..signed.len()].copy_from_slice(&signed);
+        out.put_used(signed.len());
         Ok(())
     })
 }
