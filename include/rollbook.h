@@ -1232,6 +1232,41 @@ typedef struct rollbook_statement_t {
   struct rollbook_peer_id_t subject;
 } rollbook_statement_t;
 
+/**
+ * The beginning of an output, aligned to 8 bytes from the beginning of the buffer. Its data
+ * follows, then zeros up to the next one.
+ */
+typedef struct rollbook_output_t {
+  /**
+   * From here to the next output, in bytes.
+   */
+  uint32_t size;
+  /**
+   * The bytes of data.
+   */
+  uint32_t data_size;
+  /**
+   * What names it, by its kind.
+   */
+  uint64_t number;
+  /**
+   * One of `ROLLBOOK_OUTPUT_*`.
+   */
+  uint8_t kind;
+  /**
+   * 1 where something waits for this frame to be durable.
+   */
+  uint8_t must_sync;
+  /**
+   * Zeros.
+   */
+  uint8_t zero[6];
+  /**
+   * To whom a request goes.
+   */
+  struct rollbook_peer_id_t peer;
+} rollbook_output_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1531,8 +1566,9 @@ int32_t rollbook_tracker_handle_request(struct rollbook_tracker_t *tracker,
 /**
  * Takes in the answer to this node's request to `from`.
  *
- * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
- *         `ROLLBOOK_E_MALFORMED` for what is no answer, or was not asked for
+ * @return `ROLLBOOK_OK`, also for an answer that nobody waits for any more: it is counted and
+ *         nothing else; `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
+ *         `ROLLBOOK_E_MALFORMED` for what is no answer
  */
 int32_t rollbook_tracker_handle_response(struct rollbook_tracker_t *tracker,
                                          uint64_t mono_ms,

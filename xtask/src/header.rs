@@ -120,6 +120,8 @@ impl Header {
             ..Config::default()
         };
         config.sys_includes = self.includes.iter().map(|name| (*name).to_owned()).collect();
+        // It stands in a buffer, so no function names it.
+        config.export.include = vec!["rollbook_output_t".to_owned()];
         config.export.exclude = EXCLUDED.map(str::to_owned).to_vec();
         config.export.item_types = vec![
             ItemType::Constants,
