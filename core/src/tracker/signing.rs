@@ -150,7 +150,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
     /// Whether signatures stay out for so long that others should not wonder why the rolls differ.
     pub(super) fn is_mute(&self) -> bool {
         let since_ms = self.signing.since_ms;
-        since_ms.is_some_and(|since_ms| self.last_ms.saturating_sub(since_ms) >= self.window_ms())
+        since_ms.is_some_and(|since_ms| self.last_ms.saturating_sub(since_ms) >= self.interval_ms)
             && self.awaits_signature()
     }
 }

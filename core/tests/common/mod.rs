@@ -2,22 +2,23 @@
 //! what a test makes go wrong.
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test program uses a part of it")]
 
+mod making;
 mod picture;
+mod signers;
 
 use std::collections::BTreeSet;
 
+pub(crate) use making::{gossip, handing_over, signed};
 use rollbook_core::{
     AnnouncementFields, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
-    MAX_RESPONSE, NodeEventTracker, NodeView, Now, PeerId, Root, Session, Signed, Signer, Standing,
-    Verdict, Version,
+    MAX_RESPONSE, MAX_SIGNING, NodeEventTracker, NodeView, Now, PeerId, Root, Signature, Signer,
+    Standing, Verdict, Version,
     journal::{self, Frame, JOURNAL_FORMAT, Next, Reader},
-    message::{
-        self, Cursor, Flags, Hello, Observation, ObservationBatch, Request, Response, SyncRequest,
-        SyncResponse,
-    },
-    statement::Fields,
+    message::{self, Response, SyncResponse},
     storage::Storage,
 };
+pub(crate) use signers::Keys;
+use signers::assert_signed;
 
 /// The sync interval of every cluster.
 pub(crate) const INTERVAL_MS: u64 = 10_000;
@@ -54,51 +55,6 @@ macro_rules! over_both_storages {
 }
 pub(crate) use over_both_storages;
 
-/// What `writer` says about `subject`, as on the wire.
-pub(crate) fn signed<'a, T: Fields<'a>>(
-    writer: u8,
-    subject: &PeerId,
-    version: Version,
-    fields: &T,
-) -> Vec<u8> {
-    let network = "test".parse().expect("valid");
-    Signed::sign(&network, &keys(writer).0, subject, version, fields).expect("bounded").to_vec()
-}
-
-/// A gossip message with `statements`.
-pub(crate) fn gossip(statements: &[Vec<u8>]) -> Vec<u8> {
-    [&[message::FORMAT][..], &statements.concat()].concat()
-}
-
-/// A request that hands over one batch.
-pub(crate) fn handing_over(session: Session, number: u32, seen: &[Observation<'_>]) -> Vec<u8> {
-    let mut observations = Vec::new();
-    for observation in seen {
-        let mut bytes = [0; 64];
-        let size = message::encode_observation(observation, &mut bytes).expect("it fits");
-        observations.extend_from_slice(&bytes[..size]);
-    }
-    let hello = Hello {
-        count: 0,
-        root: [0; 16],
-        authorities: [0; 8],
-        flags: Flags::default(),
-        in_touch: 0,
-        size_max: 16_384,
-    };
-    let request = Request::Sync(SyncRequest {
-        hello,
-        cursor: Cursor::default(),
-        renew: None,
-        observations: Some(ObservationBatch { session, number, observations: &observations }),
-        statements: &[],
-    });
-    let mut bytes = vec![0; 8_192];
-    let size = message::encode(&request, &mut bytes).expect("it fits");
-    bytes.truncate(size);
-    bytes
-}
-
 /// Inline storage lives where the tracker does: on a stack that is large enough here.
 pub(crate) fn on_a_large_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test);
@@ -107,7 +63,7 @@ pub(crate) fn on_a_large_stack(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-type Tracker<S> = NodeEventTracker<S, Keypair>;
+type Tracker<S, K = Keypair> = NodeEventTracker<S, K>;
 
 /// The journal of an identity that was just made.
 pub(crate) fn header(config: &Config, peer_id: &PeerId) -> Vec<u8> {
@@ -124,6 +80,14 @@ pub(crate) fn tracker<S: Storage>(
     keys: &Keypair,
     seed: [u8; 32],
 ) -> Box<Tracker<S>> {
+    tracker_with(config, keys, seed)
+}
+
+fn tracker_with<S: Storage, K: Keys>(
+    config: &Config,
+    keys: &K,
+    seed: [u8; 32],
+) -> Box<Tracker<S, K>> {
     let mut tracker = Box::new(Tracker::new());
     tracker.init(config.clone(), keys.clone(), seed).expect("a valid configuration");
     tracker
@@ -137,21 +101,24 @@ pub(crate) fn recover_header<S: Storage>(tracker: &mut Tracker<S>, config: &Conf
     tracker.recover(&frame).expect("own header");
 }
 
-struct Node<S: Storage> {
-    keys: Keypair,
+struct Node<S: Storage, K> {
+    keys: K,
     config: Config,
-    tracker: Option<Box<Tracker<S>>>,
+    tracker: Option<Box<Tracker<S, K>>>,
     journal: Vec<u8>,
     starts: u8,
     holds_syncs: bool,
+    holds_signatures: bool,
+    /// The last request for a signature, where they are held.
+    to_sign: Option<(Version, Vec<u8>)>,
     position: u64,
     events: Vec<Event>,
     recovered_root: Root,
 }
 
-pub(crate) struct Cluster<S: Storage> {
+pub(crate) struct Cluster<S: Storage, K: Keys = Keypair> {
     config: Config,
-    nodes: Vec<Node<S>>,
+    nodes: Vec<Node<S, K>>,
     connections: BTreeSet<(usize, usize)>,
     ms: u64,
     gossip: Vec<Vec<u8>>,
@@ -181,6 +148,17 @@ impl<S: Storage> Cluster<S> {
         members: usize,
         change: impl FnOnce(&mut Config),
     ) -> Cluster<S> {
+        Cluster::with_keys(authorities, members, change)
+    }
+}
+
+impl<S: Storage, K: Keys> Cluster<S, K> {
+    /// As [`Cluster::with`], with keys of another kind.
+    pub(crate) fn with_keys(
+        authorities: usize,
+        members: usize,
+        change: impl FnOnce(&mut Config),
+    ) -> Cluster<S, K> {
         let seeds = 1..=u8::try_from(authorities + members).expect("a small cluster");
         let listed: Vec<PeerId> =
             seeds.clone().take(authorities).map(|seed| keys(seed).1).collect();
@@ -201,13 +179,13 @@ impl<S: Storage> Cluster<S> {
             largest: (0, 0),
         };
         for seed in seeds {
-            cluster.add(keys(seed).0);
+            cluster.add(K::of(keys(seed).0));
         }
         cluster.connect_all();
         cluster
     }
 
-    fn add(&mut self, keys: Keypair) -> usize {
+    fn add(&mut self, keys: K) -> usize {
         self.nodes.push(Node {
             keys,
             config: self.config.clone(),
@@ -215,6 +193,8 @@ impl<S: Storage> Cluster<S> {
             journal: Vec::new(),
             starts: 0,
             holds_syncs: false,
+            holds_signatures: false,
+            to_sign: None,
             position: 0,
             events: Vec::new(),
             recovered_root: Root::default(),
@@ -242,7 +222,7 @@ impl<S: Storage> Cluster<S> {
         if place.starts == 1 {
             place.journal = header(&place.config, &place.keys.peer_id());
         }
-        let mut tracker = tracker(&place.config, &place.keys, seed);
+        let mut tracker = tracker_with(&place.config, &place.keys, seed);
         let mut reader = Reader::new(&place.journal[..]);
         loop {
             match reader.next_frame().expect("a slice does not fail") {
@@ -262,6 +242,7 @@ impl<S: Storage> Cluster<S> {
         tracker.announce(now, &fields).expect("bounded");
         place.tracker = Some(tracker);
         place.position = 0;
+        place.to_sign = None;
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -277,7 +258,7 @@ impl<S: Storage> Cluster<S> {
         self.nodes[node].keys.peer_id()
     }
 
-    pub(crate) fn tracker(&mut self, node: usize) -> &mut Tracker<S> {
+    pub(crate) fn tracker(&mut self, node: usize) -> &mut Tracker<S, K> {
         self.nodes[node].tracker.as_mut().expect("the node runs")
     }
 
@@ -393,6 +374,31 @@ impl<S: Storage> Cluster<S> {
         self.nodes[node].holds_syncs = true;
     }
 
+    /// Whether the signatures of `node` that are made elsewhere are late.
+    pub(crate) fn hold_signatures(&mut self, node: usize, hold: bool) {
+        self.nodes[node].holds_signatures = hold;
+        if !hold && let Some((version, bytes)) = self.nodes[node].to_sign.take() {
+            let (now, signature) = (self.now(), self.signature(node, &bytes));
+            // It may not be wanted any more.
+            let _ = self.tracker(node).handle_signature(now, version, &signature);
+        }
+    }
+
+    /// As [`Cluster::hold_signatures`] for a node that is about to start.
+    pub(crate) fn hold_next_signatures(&mut self, node: usize) {
+        self.nodes[node].holds_signatures = true;
+    }
+
+    /// What `node` asked to be signed, where signatures are held.
+    pub(crate) fn to_sign(&self, node: usize) -> Option<(Version, Vec<u8>)> {
+        self.nodes[node].to_sign.clone()
+    }
+
+    /// The signature of `node`.
+    pub(crate) fn signature(&self, node: usize, message: &[u8]) -> Signature {
+        self.nodes[node].keys.sign_elsewhere(message)
+    }
+
     /// Lets `node` do nothing more, connected as it is.
     pub(crate) fn freeze(&mut self, node: usize) {
         self.nodes[node].tracker = None;
@@ -465,7 +471,7 @@ impl<S: Storage> Cluster<S> {
         self.stop(node);
         let place = &mut self.nodes[node];
         place.starts = 0;
-        place.keys = keys;
+        place.keys = K::of(keys);
         place.events.clear();
         self.restart(node);
     }
@@ -555,7 +561,7 @@ impl<S: Storage> Cluster<S> {
     pub(crate) fn run_until_converged(&mut self) {
         for _ in 0..20 {
             self.run(INTERVAL_MS);
-            let running: Vec<&Tracker<S>> =
+            let running: Vec<&Tracker<S, K>> =
                 self.nodes.iter().filter_map(|node| node.tracker.as_deref()).collect();
             let root = running[0].root();
             let now = self.now();
@@ -587,6 +593,19 @@ impl<S: Storage> Cluster<S> {
         let place = &mut self.nodes[node];
         let Some(tracker) = &mut place.tracker else { return false };
         let mut drained = false;
+        let mut to_sign = [0; MAX_SIGNING];
+        while let Some(request) = tracker.poll_signature(&mut to_sign) {
+            drained = true;
+            let bytes = &to_sign[..request.len];
+            place.to_sign = None;
+            if place.holds_signatures {
+                place.to_sign = Some((request.version, bytes.to_vec()));
+            } else {
+                let signature = place.keys.sign_elsewhere(bytes);
+                let signed = tracker.handle_signature(now, request.version, &signature);
+                signed.expect("it is the right one");
+            }
+        }
         let mut frame = [0; MAX_FRAME];
         while let Some(written) = tracker.poll_journal(&mut frame) {
             place.journal.extend_from_slice(&frame[..written.len]);
@@ -603,11 +622,13 @@ impl<S: Storage> Cluster<S> {
         let mut message = [0; MAX_GOSSIP];
         let mut messages = Vec::new();
         while let Some(size) = tracker.poll_publication(&mut message) {
+            assert_signed(&message[..size]);
             messages.push(message[..size].to_vec());
         }
         let mut request = [0; MAX_REQUEST];
         let mut requests = Vec::new();
         while let Some(sent) = tracker.poll_request(now, &mut request) {
+            assert_signed(&request[..sent.len]);
             requests.push((sent.to, request[..sent.len].to_vec()));
         }
         drained |= !messages.is_empty() || !requests.is_empty();
@@ -661,6 +682,7 @@ impl<S: Storage> Cluster<S> {
         self.largest = (self.largest.0.max(request.len()), self.largest.1.max(size));
         self.exchanges.push(request.to_vec());
         response.truncate(size);
+        assert_signed(&response);
         if self.loses_changes {
             response = without_changes(response);
         }
