@@ -308,6 +308,8 @@ fn member_that_is_late_with_its_announcement_joins_with_it<S: Storage>() {
         let peer = cluster.peer(3);
         cluster.run(6 * INTERVAL_MS);
         assert!(cluster.view(0, 3).is_none_or(|view| view.here != Here::Online));
+        let leases = cluster.tracker(0).authority().map(|authority| authority.lease_count());
+        assert_eq!(leases, Some(3), "who said nothing asks for nothing");
         cluster.forget_events();
         cluster.hold_signatures(3, false);
         cluster.run(INTERVAL_MS);
