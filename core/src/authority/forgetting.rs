@@ -121,7 +121,7 @@ impl<S: Storage> CentralAuthority<S> {
                 }
             }
             Forgetting::Spreading { floor, gone_by, change, .. } => {
-                let again = || left_behind(ledger, floor, gone_by).next().is_some();
+                let again = || left_behind(ledger, floor, gone_by, 0).next().is_some();
                 if ledger.durability.visible(ledger.roll.head()) < change {
                     // The disk does not take it for now.
                     let at_ms = now.mono_ms + self.grace_ms;
@@ -156,7 +156,7 @@ impl<S: Storage> CentralAuthority<S> {
     ) -> Result<Option<u64>, Full> {
         let mut peers = heapless::Vec::<PeerId, STEP>::new();
         let start = last.map_or(0, |last| ledger.roll.place_after(last));
-        let behind = left_behind_from(ledger, floor, gone_by, start);
+        let behind = left_behind(ledger, floor, gone_by, start);
         peers.extend(behind.take(STEP).map(|node| *node.subject()));
         let before = ledger.version();
         for peer in &peers {
@@ -241,16 +241,9 @@ fn gone<S: Storage, K: Signer + Verifier>(
         .filter_map(|node| Some((node.subject(), node.gone_since(&ledger.authorities)?)))
 }
 
-/// Those of whom this authority last said something in a version up to `floor`, and who stay.
+/// Those of whom this authority last said something in a version up to `floor`, and who stay, from the
+/// place `start` in the order on.
 fn left_behind<S: Storage, K: Signer + Verifier>(
-    ledger: &Ledger<S, K>,
-    floor: Version,
-    gone_by: u64,
-) -> impl Iterator<Item = &NodeData<S::Statements>> {
-    left_behind_from(ledger, floor, gone_by, 0)
-}
-
-fn left_behind_from<S: Storage, K: Signer + Verifier>(
     ledger: &Ledger<S, K>,
     floor: Version,
     gone_by: u64,

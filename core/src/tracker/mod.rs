@@ -331,17 +331,21 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.message_size_max = config.message_size_max;
         self.tallies_interval_ms = config.tallies_interval_ms;
         if config.authorities.acts(&own) {
-            let window_ms = LEASE_INTERVALS * config.interval_ms;
-            let grace_ms = GRACE_INTERVALS * config.interval_ms;
             if config.partial {
                 return Err(ConfigError::PartialAuthority);
             }
-            self.authority.init(config.admission, window_ms, grace_ms);
-            self.authority.counting.init(config.interval_ms, config.tallies_interval_ms);
+            self.init_authority(config.admission);
         }
         self.told_partial = config.partial;
         self.ledger.init(config, keys);
         Ok(())
+    }
+
+    /// Lets this node act as an authority, in the times that are configured.
+    fn init_authority(&mut self, admission: Admission) {
+        let grace_ms = GRACE_INTERVALS * self.interval_ms;
+        self.authority.init(admission, self.window_ms(), grace_ms);
+        self.authority.counting.init(self.interval_ms, self.tallies_interval_ms);
     }
 
     /// Takes back a frame of this node's journal, before [`NodeEventTracker::start`]. Their order
@@ -398,7 +402,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         assert!(self.ledger.is_init(), "a tracker is initialised before it is started");
         assert!(!self.started, "a tracker is started once");
         self.ledger.normalise_all();
-        let is_whole = self.has_header && !self.is_damaged;
+        let is_whole = self.has_whole_journal();
         // Where nothing is stored, or something was lost, the time stands in for the epochs that
         // may have been used.
         let floor = match self.ledger.epoch() {
@@ -429,6 +433,11 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         self.note_reported(now);
         self.told_home = self.home_now();
         self.started = true;
+    }
+
+    /// Whether the journal that was taken back is all that this node ever wrote, as far as it tells.
+    fn has_whole_journal(&self) -> bool {
+        self.has_header && !self.is_damaged
     }
 
     /// Notes, before the start, that a part of this node's journal could not be read. An authority

@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use super::{GRACE_INTERVALS, LEASE_INTERVALS, NodeEventTracker, check_keys};
+use super::{NodeEventTracker, check_keys};
 use crate::{
     authorities::Authorities,
     authority::Admission,
@@ -80,12 +80,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         }
         self.ledger.set_authorities(authorities);
         if acts && !acted {
-            self.authority.init(
-                admission,
-                LEASE_INTERVALS * self.interval_ms,
-                GRACE_INTERVALS * self.interval_ms,
-            );
-            self.authority.counting.init(self.interval_ms, self.tallies_interval_ms);
+            self.init_authority(admission);
             self.authority.resume(&self.ledger, now);
             self.next_own_renewal_ms = now.mono_ms;
         }
@@ -112,7 +107,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
         if authorities.acts(own) && self.ledger.is_partial() {
             return Err(RollOutError::Partial);
         }
-        if authorities.acts(own) && (self.is_damaged || !self.has_header) {
+        if authorities.acts(own) && !self.has_whole_journal() {
             return Err(RollOutError::Damaged);
         }
         Ok(())
