@@ -13,8 +13,13 @@ use crate::run;
 
 /// Programs that builds, tests and the README's commands call, and the Debian packages that hold
 /// them.
-const SYSTEM_PROGRAMS: [(&str, &str); 6] = [
+const SYSTEM_PROGRAMS: [(&str, &str); 11] = [
     ("cc", "gcc"),
+    ("c++", "g++"),
+    ("ld", "binutils"),
+    ("objcopy", "binutils"),
+    ("pkg-config", "pkg-config"),
+    ("valgrind", "valgrind"),
     ("curl", "curl"),
     ("awk", "mawk"),
     ("ip", "iproute2"),
@@ -66,6 +71,11 @@ pub(crate) fn schemathesis() -> Option<PathBuf> {
 /// The promtool of the system, if it is installed.
 pub(crate) fn promtool() -> Option<&'static str> {
     is_installed("promtool").then_some("promtool")
+}
+
+/// The first of these programs that is not there.
+pub(crate) fn missing_of<'a>(programs: &[&'a str]) -> Option<&'a str> {
+    programs.iter().copied().find(|program| !is_installed(program))
 }
 
 /// Into an environment of its own: nothing else on the machine sees these packages.
@@ -132,7 +142,9 @@ fn packages_of<'a>(
     is_installed: impl Fn(&str) -> bool,
 ) -> Vec<&'a str> {
     let missing = programs.iter().filter(|(program, _)| !is_installed(program));
-    missing.map(|(_, package)| *package).collect()
+    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
 }
 
 fn install_line(packages: &[&str], is_root: bool) -> String {

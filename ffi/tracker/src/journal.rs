@@ -120,8 +120,7 @@ fn recover(node: &mut Node, part: &[u8]) -> (usize, Answer) {
         let answer = match next {
             Next::Frame(frame) => take(node, &frame),
             Next::Damaged { size } => {
-                // A delimiter alone is no damage: it may end what was torn.
-                node.recovered.damaged_bytes += if size > 1 { size } else { 0 };
+                node.recovered.damaged_bytes += size;
                 Ok(())
             }
             Next::TornTail { .. } | Next::End => return (taken, Ok(())),

@@ -1,5 +1,9 @@
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
-#![allow(non_camel_case_types, non_upper_case_globals, reason = "these are the names that C programs use")]
+#![allow(
+    non_camel_case_types,
+    non_upper_case_globals,
+    reason = "these are the names that C programs use"
+)]
 #![allow(unsafe_code, reason = "this is where pointers of other languages are taken in")]
 #![allow(clippy::missing_safety_doc, reason = "all have the one contract that is described here")]
 //! The C ABI of the tracker: `librollbook` and `include/rollbook.h`.

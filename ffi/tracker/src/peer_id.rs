@@ -7,7 +7,8 @@ use rollbook_core::{
 use crate::{
     args::{self, Buffer, Out, Plain},
     code::{
-        Answer, Code, ROLLBOOK_E_ARGUMENT, ROLLBOOK_E_KEY, ROLLBOOK_E_PEER_ID, ROLLBOOK_E_SIGNATURE, ROLLBOOK_NOTHING,
+        Answer, Code, ROLLBOOK_E_ARGUMENT, ROLLBOOK_E_KEY, ROLLBOOK_E_PEER_ID,
+        ROLLBOOK_E_SIGNATURE, ROLLBOOK_NOTHING,
     },
     guard::guard,
     keys::Keys,

@@ -82,6 +82,12 @@ pub(crate) fn build_static(library: &Library, build: &Build, folder: &Path) -> R
     Ok(path)
 }
 
+/// Builds a static library as cargo leaves it, with whatever functions it has.
+pub(crate) fn build_static_for_tests(library: &Library, build: &Build) -> Result<PathBuf> {
+    run(&mut build.cargo(library, "staticlib"))?;
+    Ok(build.products().join(format!("lib{}.a", library.crate_name())))
+}
+
 impl Build {
     /// What a build has global besides functions.
     fn target_symbols(&self) -> Option<String> {

@@ -74,11 +74,7 @@ pub(crate) fn command(arguments: &[&str]) -> Result<()> {
 }
 
 /// Builds a library of this capacity into `folder`.
-pub(crate) fn build(
-    capacity: &Capacity,
-    machine: Option<&str>,
-    folder: &Path,
-) -> Result<Firmware> {
+pub(crate) fn build(capacity: &Capacity, machine: Option<&str>, folder: &Path) -> Result<Firmware> {
     let archive = archive::build_static(&TRACKER, &as_built(capacity, machine), folder)?;
     for header in TRACKER.header_paths() {
         fs::copy(&header, folder.join(header.file_name().expect("a header has a name")))?;
@@ -154,8 +150,9 @@ fn layout(path: &Path) -> Result<(u64, u64)> {
 fn code_size(path: &Path) -> Result<u64> {
     let bytes = fs::read(path)?;
     let file = object::File::parse(&*bytes)?;
-    let is_kept = |name: &str| name.starts_with(".text") || name.starts_with(".rodata")
-        || name.starts_with(".data");
+    let is_kept = |name: &str| {
+        name.starts_with(".text") || name.starts_with(".rodata") || name.starts_with(".data")
+    };
     let sections = file.sections().filter(|section| section.name().is_ok_and(is_kept));
     Ok(sections.map(|section| section.size()).sum())
 }

@@ -1,4 +1,241 @@
-//! The suite.
-use anyhow::Result;
+//! The tests of the C libraries, from C.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::archive::{self, Build};
+use super::firmware::{self, Capacity};
+use super::install::{self, Wanted};
+use super::programs::{self, Way, compile, linked_to, run_in_valgrind};
+use super::{TRACKER, vectors};
+use crate::header;
 use crate::report::Outcome;
-pub(crate) fn suite() -> Result<Outcome> { Ok(Outcome::Passed) }
+use crate::run::{cargo, read, root, run};
+use crate::setup;
+
+/// The programs that run by themselves, each with its source.
+const PROGRAMS: [(&str, &str); 3] = [
+    ("two_trackers", "ffi/examples/two_trackers.c"),
+    ("tour", "ffi/tests/tour.c"),
+    ("hostile", "ffi/tests/hostile.c"),
+];
+
+/// How many nodes speak over UDP.
+const UDP_NODES: usize = 4;
+
+/// The suite.
+pub(crate) fn suite() -> Result<Outcome> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Outcome::Skipped("the libraries are built for Linux here".to_owned()));
+    }
+    if let Some(missing) =
+        setup::missing_of(&["cc", "c++", "ld", "objcopy", "pkg-config", "valgrind"])
+    {
+        return Ok(Outcome::Skipped(format!("{missing} is missing: cargo xtask setup --yes")));
+    }
+    if let Outcome::Failed(why) = header::compare()? {
+        return Ok(Outcome::Failed(why));
+    }
+    for features in [&[][..], &["--no-default-features"][..]] {
+        run(cargo(&["test", "--locked", "-p", "rollbook-c"]).args(features))?;
+    }
+    let folder = programs::folder();
+    fs::create_dir_all(&folder)?;
+    from_c(&folder)?;
+    installed(&folder)?;
+    device(&folder)?;
+    Ok(Outcome::Passed)
+}
+
+/// Programs linked to a library with a function more, which panics.
+fn from_c(folder: &Path) -> Result<()> {
+    let mut build = Build::of("release");
+    build.arguments = vec!["--features".to_owned(), "faults".to_owned()];
+    let archive = archive::build_static_for_tests(&TRACKER, &build)?;
+    let system = archive::system_libraries(&TRACKER, &build)?;
+    let include = root().join("include");
+    let linked = linked_to(&archive, &system);
+    for way in [Way::C("c99"), Way::C("c11"), Way::Sanitized, Way::Cpp] {
+        compile(way, &HEADER_TWICE, &include, &linked, &folder.join("headers"))?;
+        run(&mut Command::new(folder.join("headers")))?;
+        for (name, source) in PROGRAMS {
+            let program = folder.join(name);
+            compile(way, &[source], &include, &linked, &program)?;
+            // A fault is asked for, and where it was is of no interest.
+            run(Command::new(&program).env("RUST_BACKTRACE", "0"))?;
+            if way == Way::C("c99") {
+                run_in_valgrind(&program, &[])?;
+            }
+        }
+        let udp = folder.join("udp");
+        compile(way, &["ffi/examples/udp.c"], &include, &linked, &udp)?;
+        over_udp(&udp)?;
+    }
+    let program = folder.join("vectors");
+    compile(Way::Sanitized, &["ffi/tests/vectors.c"], &include, &linked, &program)?;
+    let asked = vectors::ask_all(&program)?;
+    println!("golden vectors from C\n{asked} passed, 0 failed");
+    Ok(())
+}
+
+/// The header twice in a unit, and in two units of one program.
+const HEADER_TWICE: [&str; 2] = ["ffi/tests/headers.c", "ffi/tests/headers_too.c"];
+
+/// Nodes in processes of their own that find each other.
+fn over_udp(program: &Path) -> Result<()> {
+    // Those that the system has free now.
+    let sockets: Vec<UdpSocket> = (0..UDP_NODES)
+        .map(|_node| UdpSocket::bind("127.0.0.1:0"))
+        .collect::<std::io::Result<_>>()?;
+    let ports: Vec<u16> = sockets
+        .iter()
+        .map(|socket| Ok(socket.local_addr()?.port()))
+        .collect::<std::io::Result<_>>()?;
+    drop(sockets);
+    let children: Vec<_> = ports
+        .iter()
+        .enumerate()
+        .map(|(node, port)| {
+            let mut child = Command::new(program);
+            child.args([(node + 1).to_string(), port.to_string(), "1".to_owned()]);
+            child.args([ports[0].to_string(), UDP_NODES.to_string()]);
+            child.stdout(Stdio::piped()).spawn()
+        })
+        .collect::<std::io::Result<_>>()?;
+    for child in children {
+        let output = child.wait_with_output()?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        print!("{printed}");
+        ensure!(output.status.success(), "a node over UDP failed");
+        ensure!(printed.contains(&format!("sees {UDP_NODES} nodes online")), "{printed}");
+    }
+    Ok(())
+}
+
+/// Programs built as users build them: against what was installed.
+fn installed(folder: &Path) -> Result<()> {
+    let prefix = folder.join("prefix");
+    let wanted = Wanted {
+        prefix: prefix.clone(),
+        destination: None,
+        libraries: vec![&TRACKER],
+        profile: "release".to_owned(),
+    };
+    install::install(&wanted)?;
+    let shared = prefix.join("lib/librollbook.so");
+    let (given, _) = archive::symbols(&shared)?;
+    let given: Vec<&String> = given.iter().filter(|name| !name.starts_with('_')).collect();
+    let functions = TRACKER.functions()?;
+    let strange: Vec<_> = given.iter().filter(|name| !functions.contains(name)).collect();
+    ensure!(strange.is_empty(), "the shared library gives what its header does not: {strange:?}");
+    ensure!(given.len() == functions.len(), "the shared library lacks a function");
+
+    let source = "ffi/examples/two_trackers.c";
+    let program = folder.join("installed");
+    let flags = pkg_config(&prefix, &["--cflags", "--libs"])?;
+    compile(Way::C("c99"), &[source], Path::new("."), &flags, &program)?;
+    run(Command::new(&program).env("LD_LIBRARY_PATH", prefix.join("lib")))?;
+
+    // Where there is no shared library, the flags for a static one suffice.
+    let only_static = folder.join("static");
+    let _ = fs::remove_dir_all(&only_static);
+    fs::create_dir_all(&only_static)?;
+    fs::copy(prefix.join("lib/librollbook.a"), only_static.join("librollbook.a"))?;
+    let mut flags = vec![format!("-L{}", only_static.display())];
+    flags.extend(pkg_config(&prefix, &["--cflags", "--libs", "--static"])?);
+    flags.retain(|flag| *flag != format!("-L{}", prefix.join("lib").display()));
+    compile(Way::C("c99"), &[source], Path::new("."), &flags, &program)?;
+    run(&mut Command::new(&program))?;
+    beside(folder, &prefix.join("lib/librollbook.a"), &prefix)?;
+    document(&prefix)
+}
+
+/// A program that has another archive with Rust in it, with a standard library of its own.
+fn beside(folder: &Path, archive: &Path, prefix: &Path) -> Result<()> {
+    let other = folder.join("libother.a");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition", "2024", "--crate-type", "staticlib", "-O", "-C", "lto=fat"]);
+    run(rustc.arg(root().join("ffi/tests/beside.rs")).arg("-o").arg(&other))?;
+    let system = archive::system_libraries(&TRACKER, &Build::of("release"))?;
+    let mut linked = vec![other.display().to_string()];
+    linked.extend(linked_to(archive, &system));
+    let program = folder.join("beside");
+    let include = prefix.join("include");
+    compile(Way::C("c99"), &["ffi/tests/beside.c"], &include, &linked, &program)?;
+    run(&mut Command::new(&program))
+}
+
+/// The flags that pkg-config gives for what is installed under a prefix.
+fn pkg_config(prefix: &Path, options: &[&str]) -> Result<Vec<String>> {
+    let mut pkg_config = Command::new("pkg-config");
+    pkg_config.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    let printed = read(pkg_config.args(options).arg("rollbook"))?;
+    Ok(printed.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The commands of docs/c.md, as they stand there, in an empty folder.
+fn document(prefix: &Path) -> Result<()> {
+    let page = root().join("docs/c.md");
+    let text = fs::read_to_string(&page).with_context(|| format!("no {}", page.display()))?;
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let commands: String = blocks.map(|(block, _)| block).collect();
+    ensure!(commands.contains("two_trackers"), "docs/c.md builds the first example");
+    let folder = programs::folder().join("document");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    symlink(root().join("ffi"), folder.join("ffi"))?;
+    symlink(prefix, folder.join(".local"))?;
+    // It was installed above, and is not built once more.
+    let install = "cargo xtask install --prefix \"$HOME/.local\"\n";
+    ensure!(commands.contains(install), "docs/c.md begins with the installation");
+    let commands = commands.replace(install, "cd \"$HOME\"\n");
+    let mut shell = Command::new("sh");
+    run(shell.args(["-e", "-u", "-c", &commands]).env("HOME", &folder))
+}
+
+/// A device: the library that needs nothing, in a program that has nothing.
+fn device(folder: &Path) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        bail!("the program without a C library is written for x86-64");
+    }
+    let capacity = Capacity { leases: 8, ..Capacity::of(8) };
+    let made = firmware::build(&capacity, None, &folder.join("firmware"))?;
+    let program = folder.join("device");
+    let mut cc = archive::tool("CC", "cc");
+    cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wstrict-prototypes", "-O2"]);
+    cc.args(["-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fshort-enums"]);
+    cc.args(["-nostartfiles", "-nostdlib", "-static", "-no-pie", "-fno-pie"]);
+    cc.arg(format!("-I{}", made.folder.display()));
+    let sources = ["ffi/examples/firmware.c", "ffi/examples/port_x86_64_linux.c"];
+    cc.args(sources.map(|source| root().join(source)));
+    run(cc.arg(made.folder.join("librollbook.a")).arg("-o").arg(&program))?;
+    let (_, needed) = archive::symbols(&program)?;
+    ensure!(needed.is_empty(), "the device needs {needed:?}");
+    run(&mut Command::new(&program))
+}
+
+/// What a device's library takes, as a table.
+pub(crate) fn sizes() -> Result<String> {
+    let mut table = String::from(
+        "| nodes | a member's tracker | an authority's tracker | code | code without secp256k1 |\n\
+         |---|---:|---:|---:|---:|\n",
+    );
+    let folder: PathBuf = programs::folder().join("sizes");
+    for nodes in [32, 128, 512] {
+        let member = firmware::build(&Capacity::of(nodes), None, &folder)?;
+        let capacity = Capacity { leases: nodes, ..Capacity::of(nodes) };
+        let authority = firmware::build(&capacity, None, &folder)?;
+        let without = Capacity { secp256k1: false, ..Capacity::of(nodes) };
+        let without = firmware::build(&without, None, &folder)?;
+        table += &format!(
+            "| {nodes} | {} | {} | {} | {} |\n",
+            member.tracker_size, authority.tracker_size, member.code_size, without.code_size
+        );
+    }
+    Ok(table)
+}
