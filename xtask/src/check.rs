@@ -18,6 +18,14 @@ pub(crate) const CORE_FEATURES: [&[&str]; 4] = [
     &["--no-default-features", "--features", "secp256k1"],
 ];
 
+/// The sets of features of the C library for devices, and of its own tests. Of those for devices the
+/// library alone: tests have a standard library.
+pub(crate) const C_FEATURES: [&[&str]; 3] = [
+    &["--no-default-features"],
+    &["--no-default-features", "--features", "secp256k1"],
+    &["--features", "faults"],
+];
+
 /// The `check` command; says whether nothing failed.
 pub(crate) fn run_all() -> Result<bool> {
     setup::prepare(false);
@@ -47,6 +55,10 @@ fn clippy() -> Result<Outcome> {
     // Everything else has two features, QUIC and mDNS, which are on above.
     let mut without = cargo(&["clippy", "--locked", "-p", "rollbook-node", "--all-targets"]);
     run(without.arg("--no-default-features").args(DENY))?;
+    for features in C_FEATURES {
+        let mut tracker = cargo(&["clippy", "--locked", "-p", "rollbook-c", "--lib"]);
+        run(tracker.args(features).args(DENY))?;
+    }
     // The program without std makes calls of one kernel on one kind of processor.
     if freestanding::unsupported().is_none() {
         for features in freestanding::FEATURES {

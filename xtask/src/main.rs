@@ -49,6 +49,8 @@ Usage:
   cargo xtask firmware --out DIR [--nodes 32] [--leases 0] [--peers 4] [--statement-bytes 768]
                        [--no-secp256k1] [--target NAME]
                                the tracker's C library for a device without an allocator
+  cargo xtask firmware --sizes [--write]
+                               what such libraries take; with --write into docs/c.md
   cargo xtask dist c           the C libraries as a tarball under target/dist
   cargo xtask header           make the C headers in include/ from the crates in ffi/
   cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]

@@ -262,8 +262,8 @@ unsafe fn write_empty(tracker: *mut Tracker) {
 /// As above.
 #[cfg(not(feature = "std"))]
 unsafe fn write_empty(tracker: *mut Tracker) {
-    // SAFETY: the caller vouches for the memory. A tracker without a node is all zeros, as the
-    // core promises (`NodeEventTracker::new`) and a test below looks at.
+    // SAFETY: the caller vouches for the memory. A tracker without a node is all zeros: the core
+    // promises it (`NodeEventTracker::new`), and `tests/freestanding` looks that it is so.
     unsafe { tracker.write_bytes(0, 1) }
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct Firmware {
 
 /// The command.
 pub(crate) fn command(arguments: &[&str]) -> Result<()> {
+    if let ["--sizes", rest @ ..] = arguments {
+        return print_sizes(rest == ["--write"]);
+    }
     let mut capacity = Capacity::of(32);
     let mut folder = None;
     let mut target = None;
@@ -70,6 +73,42 @@ pub(crate) fn command(arguments: &[&str]) -> Result<()> {
     let folder = folder.context("where to? --out DIR")?;
     let made = build(&capacity, target.as_deref(), &folder)?;
     println!("{}: a tracker of {} bytes", made.folder.display(), made.tracker_size);
+    Ok(())
+}
+
+/// Where the table of sizes is kept.
+const PAGE: &str = "docs/c.md";
+const BEGIN: &str = "<!-- What follows is written by: cargo xtask firmware --sizes --write -->";
+const END: &str = "<!-- until here -->";
+
+/// What a device's library takes, as a table; on request into the page that has it.
+fn print_sizes(write: bool) -> Result<()> {
+    let compiler = crate::run::read(std::process::Command::new("rustc").arg("--version"))?;
+    let mut table = format!(
+        "In bytes, with {}, for x86-64, with 768 bytes of statements for each node and 4 peers. Code \
+         is instructions and constants of the whole library; a program that does not call all of \
+         it links less (`--gc-sections`).\n\n\
+         | nodes | a member's tracker | an authority's tracker | code | code without secp256k1 |\n\
+         |---|---:|---:|---:|---:|\n",
+        compiler.trim()
+    );
+    let folder = super::programs::folder().join("sizes");
+    for nodes in [32, 128, 512] {
+        let member = build(&Capacity::of(nodes), None, &folder)?;
+        let authority = Capacity { leases: nodes, ..Capacity::of(nodes) };
+        let authority = build(&authority, None, &folder)?;
+        let without = Capacity { secp256k1: false, ..Capacity::of(nodes) };
+        let without = build(&without, None, &folder)?;
+        writeln!(
+            table,
+            "| {nodes} | {} | {} | {} | {} |",
+            member.tracker_size, authority.tracker_size, member.code_size, without.code_size
+        )?;
+    }
+    println!("\n{table}");
+    if write {
+        crate::page::replace(PAGE, BEGIN, END, table.trim_end())?;
+    }
     Ok(())
 }
 

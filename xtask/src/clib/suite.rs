@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -217,25 +217,4 @@ fn device(folder: &Path) -> Result<()> {
     let (_, needed) = archive::symbols(&program)?;
     ensure!(needed.is_empty(), "the device needs {needed:?}");
     run(&mut Command::new(&program))
-}
-
-/// What a device's library takes, as a table.
-pub(crate) fn sizes() -> Result<String> {
-    let mut table = String::from(
-        "| nodes | a member's tracker | an authority's tracker | code | code without secp256k1 |\n\
-         |---|---:|---:|---:|---:|\n",
-    );
-    let folder: PathBuf = programs::folder().join("sizes");
-    for nodes in [32, 128, 512] {
-        let member = firmware::build(&Capacity::of(nodes), None, &folder)?;
-        let capacity = Capacity { leases: nodes, ..Capacity::of(nodes) };
-        let authority = firmware::build(&capacity, None, &folder)?;
-        let without = Capacity { secp256k1: false, ..Capacity::of(nodes) };
-        let without = firmware::build(&without, None, &folder)?;
-        table += &format!(
-            "| {nodes} | {} | {} | {} | {} |\n",
-            member.tracker_size, authority.tracker_size, member.code_size, without.code_size
-        );
-    }
-    Ok(table)
 }

@@ -174,8 +174,8 @@ fn statements(program: &mut Program) -> Result<()> {
         };
         let version = &vector["version"];
         let is_so = payload.starts_with(&format!("0{number}"))
-            && version["epoch"].to_string() == epoch
-            && version["seq"].to_string() == seq
+            && version["epoch"].as_u64() == epoch.parse().ok()
+            && version["seq"].as_u64() == seq.parse().ok()
             && payload.contains(&format!("{subject}{hint}"))
             && (payload.len() / 2).to_string() == payload_size
             && (signature.len() / 2).to_string() == signature_size;
