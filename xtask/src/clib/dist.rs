@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: the C libraries as a tarball, to be unpacked below any prefix.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -11,6 +12,12 @@ use crate::run::{read, root, run, target};
 
 /// The command; takes the options of the installation but where to.
 pub(crate) fn command(arguments: &[&str]) -> Result<()> {
+    println!("{}", pack(arguments)?.display());
+    Ok(())
+}
+
+/// Makes the tarball, with its checksum beside it; gives its path.
+pub(crate) fn pack(arguments: &[&str]) -> Result<PathBuf> {
     let mut wanted = Wanted::parse(arguments)?;
     let machine = read(Command::new("rustc").args(["--print", "host-tuple"]))?;
     let name = format!("rollbook-c-{}-{}", archive::version()?, machine.trim());
@@ -35,12 +42,11 @@ pub(crate) fn command(arguments: &[&str]) -> Result<()> {
     let sum = read(Command::new("sha256sum").arg(&tarball))?;
     let sum = sum.split_whitespace().next().unwrap_or_default().to_owned();
     fs::write(dist.join(format!("{name}.tar.gz.sha256")), format!("{sum}  {name}.tar.gz\n"))?;
-    println!("{}", tarball.display());
-    Ok(())
+    Ok(tarball)
 }
 
 /// Lets what pkg-config tells hold wherever the tarball is unpacked.
-fn relocate(pkgconfig: &std::path::Path) -> Result<()> {
+fn relocate(pkgconfig: &Path) -> Result<()> {
     for entry in fs::read_dir(pkgconfig)? {
         let path = entry?.path();
         let text = fs::read_to_string(&path)?;

@@ -12,7 +12,7 @@ use super::archive::{self, Build};
 use super::firmware::{self, Capacity};
 use super::install::{self, Wanted};
 use super::programs::{self, Way, compile, linked_to, run_in_valgrind};
-use super::{TRACKER, vectors};
+use super::{TRACKER, dist, vectors};
 use crate::header;
 use crate::report::Outcome;
 use crate::run::{cargo, read, root, run};
@@ -152,7 +152,22 @@ fn installed(folder: &Path) -> Result<()> {
     compile(Way::C("c99"), &[source], Path::new("."), &flags, &program)?;
     run(&mut Command::new(&program))?;
     beside(folder, &prefix.join("lib/librollbook.a"), &prefix)?;
-    document(&prefix)
+    document(&prefix)?;
+    unpacked(folder)
+}
+
+/// The tarball, unpacked somewhere else.
+fn unpacked(folder: &Path) -> Result<()> {
+    let tarball = dist::pack(&["--library", "rollbook"])?;
+    let place = folder.join("unpacked");
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir_all(&place)?;
+    let mut tar = Command::new("tar");
+    run(tar.args(["--strip-components=1", "-C"]).arg(&place).arg("-xzf").arg(&tarball))?;
+    let flags = pkg_config(&place, &["--cflags", "--libs"])?;
+    let program = folder.join("unpacked_two_trackers");
+    compile(Way::C("c99"), &["ffi/examples/two_trackers.c"], Path::new("."), &flags, &program)?;
+    run(Command::new(&program).env("LD_LIBRARY_PATH", place.join("lib")))
 }
 
 /// A program that has another archive with Rust in it, with a standard library of its own.
@@ -203,18 +218,25 @@ fn device(folder: &Path) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         bail!("the program without a C library is written for x86-64");
     }
-    let capacity = Capacity { leases: 8, ..Capacity::of(8) };
-    let made = firmware::build(&capacity, None, &folder.join("firmware"))?;
-    let program = folder.join("device");
+    for secp256k1 in [false, true] {
+        let capacity = Capacity { leases: 8, secp256k1, ..Capacity::of(8) };
+        let made = firmware::build(&capacity, None, &folder.join("firmware"))?;
+        run_device(&made.folder, &folder.join("device"))?;
+    }
+    Ok(())
+}
+
+/// Builds the example with the library in a folder, and runs it.
+fn run_device(library: &Path, program: &Path) -> Result<()> {
     let mut cc = archive::tool("CC", "cc");
     cc.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wstrict-prototypes", "-O2"]);
     cc.args(["-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fshort-enums"]);
     cc.args(["-nostartfiles", "-nostdlib", "-static", "-no-pie", "-fno-pie"]);
-    cc.arg(format!("-I{}", made.folder.display()));
+    cc.arg(format!("-I{}", library.display()));
     let sources = ["ffi/examples/firmware.c", "ffi/examples/port_x86_64_linux.c"];
     cc.args(sources.map(|source| root().join(source)));
-    run(cc.arg(made.folder.join("librollbook.a")).arg("-o").arg(&program))?;
-    let (_, needed) = archive::symbols(&program)?;
+    run(cc.arg(library.join("librollbook.a")).arg("-o").arg(program))?;
+    let (_, needed) = archive::symbols(program)?;
     ensure!(needed.is_empty(), "the device needs {needed:?}");
-    run(&mut Command::new(&program))
+    run(&mut Command::new(program))
 }
