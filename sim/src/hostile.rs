@@ -146,7 +146,7 @@ fn contradict(world: &mut World, node: usize) {
 /// With a key of an authority that leaked: two statements of one version about somebody.
 fn contradict_as_authority(world: &mut World, node: usize) {
     let Some(authority) = running(world, |node| node.is_authority) else { return };
-    let keys = world.nodes[authority].keys.clone();
+    let keys = world.nodes[authority].keys.elsewhere(false);
     let tracker = world.nodes[authority].tracker.as_ref().expect("it runs");
     let seq = u32::try_from(world.hostile_dice.below(500)).expect("small");
     let version = Version { epoch: tracker.announced().epoch, seq };

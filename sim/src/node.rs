@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use rollbook_core::{AnnouncementFields, Now, PeerId, Root};
+use rollbook_core::{AnnouncementFields, Now, PeerId, Root, Version};
 
 use crate::{adapter::Tracker, disk::Disk, notary::Keys};
 
@@ -15,12 +15,34 @@ const START_UNIX_S: u64 = 1_790_000_000;
 /// Something that happens to a node.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
-    Gossip { from: usize, message: u32 },
-    Request { from: usize, from_run: u32, bytes: Rc<[u8]> },
-    Response { peer: PeerId, bytes: Rc<[u8]> },
-    RequestFailed { peer: PeerId },
-    Connected { peer: PeerId },
-    Disconnected { peer: PeerId },
+    Gossip {
+        from: usize,
+        message: u32,
+    },
+    Request {
+        from: usize,
+        from_run: u32,
+        bytes: Rc<[u8]>,
+    },
+    Response {
+        peer: PeerId,
+        bytes: Rc<[u8]>,
+    },
+    RequestFailed {
+        peer: PeerId,
+    },
+    Connected {
+        peer: PeerId,
+    },
+    Disconnected {
+        peer: PeerId,
+    },
+    /// What came of a request for a signature, and whether it should be the right one.
+    Signature {
+        version: Version,
+        signature: Option<Rc<[u8]>>,
+        is_right: bool,
+    },
     Timeout,
 }
 

@@ -28,6 +28,8 @@ pub struct Plan {
     pub watched: usize,
     /// Whether operators admit nodes by hand.
     pub manual: bool,
+    /// Whether every other node has its signatures made elsewhere, the first authority among them.
+    pub signs_elsewhere: bool,
     pub(crate) weather: Weather,
     pub(crate) latency_max_ms: u64,
     /// The size of journal below which none is compacted.
@@ -48,6 +50,7 @@ impl Plan {
         plan.work_every_ms = dice.between(2, 30) * 1_000;
         plan.manual = dice.chance(150);
         plan.spare = [16, 32, 1_024][dice.index(3)];
+        plan.signs_elsewhere = dice.chance(300);
         plan.is_of_band = true;
         plan
     }
@@ -72,6 +75,7 @@ impl Plan {
             spare: 1_024,
             watched: 32,
             manual: false,
+            signs_elsewhere: false,
             weather,
             latency_max_ms: dice.between(2, 120),
             compaction_floor: 8 * 1024,

@@ -71,6 +71,16 @@ tallies! {
     journals_rewritten,
     /// Disks whose syncs took long.
     disks_slow,
+    /// Signatures that were made elsewhere.
+    signatures_made,
+    /// Of these: not made, and asked for again.
+    signatures_failed,
+    /// Of these: wrong, and asked for again.
+    signatures_wrong,
+    /// Of these: of what a newer statement had taken the place of.
+    signatures_late,
+    /// Journals that could not be written anew while a signature was awaited.
+    snapshots_put_off,
     /// Journals compacted.
     compactions,
     /// Wall clocks that were set.

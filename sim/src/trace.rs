@@ -36,6 +36,7 @@ impl Trace {
             Input::Connected { .. } => self.mix(4 << 60),
             Input::Disconnected { .. } => self.mix(5 << 60),
             Input::Timeout => self.mix(6 << 60),
+            Input::Signature { version, .. } => self.mix(7 << 60 | u64::from(version.seq)),
         }
     }
 }

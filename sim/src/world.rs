@@ -10,7 +10,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use rollbook_core::{
     Admission, Authorities, Config, Event, Keypair, MAX_FRAME, MAX_GOSSIP, MAX_REQUEST,
-    MAX_RESPONSE, PeerId, RecoverError, Signer, Verdict,
+    MAX_RESPONSE, MAX_SIGNING, PeerId, RecoverError, SignatureError, Signer, Verdict, Version,
     journal::{Next, Reader},
 };
 
@@ -36,6 +36,9 @@ const ROUNDS_MAX: usize = 64;
 const INBOX_MAX: usize = 2_000;
 /// After how long a request that got no answer has failed.
 const REQUEST_TIMEOUT_MS: u64 = 10_000;
+
+/// After how long a journal is tried to be written anew again, where a signature was awaited.
+const SNAPSHOT_AGAIN_MS: u64 = 100;
 
 /// Something that is to happen.
 #[derive(Debug)]
@@ -102,10 +105,11 @@ pub(crate) struct World {
     pub(crate) traffic: Traffic,
     pub(crate) trace: Trace,
     pub(crate) violation: Option<Violation>,
-    /// For faults, for what users do, for hostile nodes, for everything else.
+    /// For faults, for what users do, for hostile nodes, for signers, for everything else.
     pub(crate) fault_dice: Dice,
     pub(crate) work_dice: Dice,
     pub(crate) hostile_dice: Dice,
+    signer_dice: Dice,
     pub(crate) dice: Dice,
     /// Until when something is wrong with all.
     pub(crate) disturbed_ms: u64,
@@ -154,6 +158,7 @@ impl World {
             fault_dice: Dice::new(seed, "faults"),
             work_dice: Dice::new(seed, "work"),
             hostile_dice: Dice::new(seed, "hostile"),
+            signer_dice: Dice::new(seed, "signers"),
             dice,
             disturbed_ms: 0,
             is_quiet: false,
@@ -161,6 +166,7 @@ impl World {
             ended: rollbook_core::Counters::default(),
         };
         for (index, keys) in keys.into_iter().take(plan.nodes).enumerate() {
+            let keys = keys.elsewhere(plan.signs_elsewhere && index % 2 == 0);
             let node = world.add(Role::Honest, keys, 0);
             world.nodes[node].is_authority = index < plan.authorities;
             world.make_identity(node);
@@ -345,6 +351,8 @@ impl World {
         node.recovered_root = tracker.root();
         let now = node.now(self.ms);
         tracker.start(now);
+        let mut held = Vec::new();
+        tracker.snapshot(&mut held).expect("memory takes all");
         node.said.with(|fields| tracker.announce(now, fields)).expect("it is bounded");
         node.tracker = Some(tracker);
         node.synced = 0;
@@ -353,7 +361,7 @@ impl World {
         if let Some(refused) = refused {
             self.violate(refused);
         }
-        crate::check::started(self, at, &image);
+        crate::check::started(self, at, &image, &held);
         for other in self.nodes[at].wanted.clone() {
             let wait_ms = self.dice.between(20, 1_500);
             self.queue.push(self.ms + wait_ms, Happening::Connect { one: at, other });
@@ -389,8 +397,8 @@ impl World {
     fn stop_in_order(&mut self, at: usize) {
         let Some(tracker) = self.nodes[at].tracker.as_mut() else { return };
         let mut bytes = Vec::new();
-        tracker.snapshot(&mut bytes).expect("memory takes all");
-        if !self.nodes[at].disk.is_full {
+        let size = tracker.snapshot(&mut bytes).expect("memory takes all");
+        if !self.nodes[at].disk.is_full && size > 0 {
             let sheets = self.library.sheets(&bytes);
             let tally = self.nodes[at].disk.tally;
             self.nodes[at].disk = Disk::with(sheets);
@@ -544,6 +552,20 @@ impl World {
                 }
             }
             Input::RequestFailed { peer } => tracker.handle_request_failed(now, &peer),
+            Input::Signature { version, signature: None, .. } => {
+                tracker.handle_signature_failed(version);
+                self.tally.signatures_failed += 1;
+            }
+            Input::Signature { version, signature: Some(signature), is_right } => {
+                match tracker.handle_signature(now, version, &signature) {
+                    Ok(()) if is_right => self.tally.signatures_made += 1,
+                    Err(SignatureError::NotAwaited) => self.tally.signatures_late += 1,
+                    Err(_) if !is_right => self.tally.signatures_wrong += 1,
+                    taken => self.violate(format!(
+                        "node {at} is given a signature, right: {is_right}, and says {taken:?}"
+                    )),
+                }
+            }
             Input::Connected { peer } => tracker.handle_connected(now, &peer),
             Input::Disconnected { peer } => tracker.handle_disconnected(now, &peer),
             Input::Timeout => {
@@ -691,6 +713,10 @@ impl World {
     fn drain(&mut self, at: usize) -> Vec<PeerId> {
         let now = self.now(at);
         let Some(mut tracker) = self.nodes[at].tracker.take() else { return Vec::new() };
+        let mut to_sign = [0; MAX_SIGNING];
+        while let Some(request) = tracker.poll_signature(&mut to_sign) {
+            self.ask_signer(at, request.version, &to_sign[..request.len]);
+        }
         let mut frame = [0; MAX_FRAME];
         while let Some(written) = tracker.poll_journal(&mut frame) {
             let sheet = self.library.sheet(&frame[..written.len]);
@@ -721,6 +747,18 @@ impl World {
         failed
     }
 
+    /// Lets whoever has the keys of a node sign, in its time.
+    fn ask_signer(&mut self, at: usize, version: Version, bytes: &[u8]) {
+        let dice = &mut self.signer_dice;
+        let wait_ms = if dice.chance(100) { dice.between(500, 5_000) } else { dice.between(1, 50) };
+        let (fails, is_right) = (dice.chance(50), !dice.chance(50));
+        let what = if is_right { bytes } else { b"something else" };
+        let signature = (!fails).then(|| self.nodes[at].keys.really_sign(what).as_slice().into());
+        let input = Input::Signature { version, signature, is_right };
+        let run = self.nodes[at].run;
+        self.queue.push(self.ms + wait_ms, Happening::Arrive { node: at, run, input });
+    }
+
     fn send_request(&mut self, at: usize, to: &PeerId, bytes: &[u8]) -> bool {
         let Some(machine) = self.machine_behind(at, to) else { return false };
         self.trace.bytes(bytes);
@@ -745,10 +783,15 @@ impl World {
             match node.disk.work(self.ms) {
                 Want::Snapshot => {
                     let mut bytes = Vec::new();
-                    tracker.snapshot(&mut bytes).expect("memory takes all");
-                    let sheets = self.library.sheets(&bytes);
-                    node.disk.replace(self.ms, sheets);
-                    continue;
+                    if tracker.snapshot(&mut bytes).expect("memory takes all") > 0 {
+                        let sheets = self.library.sheets(&bytes);
+                        node.disk.replace(self.ms, sheets);
+                        continue;
+                    }
+                    self.tally.snapshots_put_off += 1;
+                    let again_ms = self.ms + SNAPSHOT_AGAIN_MS;
+                    node.disk_ms = again_ms;
+                    self.queue.push(again_ms, Happening::Disk { node: at });
                 }
                 Want::Wait(until_ms) if node.disk_ms != until_ms => {
                     node.disk_ms = until_ms;
