@@ -23,6 +23,7 @@ over_both_storages! {
     command_that_is_not_signed_at_a_crash_was_not_acknowledged,
     authority_whose_signer_is_away_for_long_alarms_nobody,
     snapshot_waits_for_a_signature,
+    snapshot_that_is_written_while_signatures_come_holds_all,
     request_that_finds_no_room_waits,
     whatever_becomes_of_signatures_nothing_acknowledged_is_lost,
 }
@@ -428,6 +429,41 @@ fn snapshot_waits_for_a_signature<S: Storage>() {
     assert_eq!(cluster.recovered_root(0), root);
     assert!(is_granted(&cluster, 0, 2, Grant::VALIDATOR));
     cluster.run_until_converged();
+    assert_honest(&mut cluster);
+}
+
+fn snapshot_that_is_written_while_signatures_come_holds_all<S: Storage>() {
+    let mut random = Random::new(&[9; 32]);
+    let mut cluster = converged::<S>(1, 4);
+    let mut waited = 0;
+    for _ in 0..30 {
+        cluster.hold_signatures(0, true);
+        let (mut place, mut written) = (SnapshotPlace::START, Vec::new());
+        let (before, mut frame) = (cluster.journal(0).len(), [0; MAX_FRAME]);
+        let mut steps = 0;
+        while let Some(len) = cluster.tracker(0).snapshot_next(&mut place, &mut frame) {
+            written.extend_from_slice(&frame[..len]);
+            waited += usize::from(len == 0);
+            steps += 1;
+            // Less and less happens, so that there is an end.
+            if random.below(20) > steps {
+                let of = 1 + usize::try_from(random.below(4)).expect("few");
+                grant(&mut cluster, of, [Grant::STAKED, Grant::VALIDATOR][of % 2]);
+                let (now, peer) = (cluster.now(), cluster.peer(of));
+                cluster.tracker(0).revoke(now, &peer, Grant::STAKED).expect("an authority");
+            }
+            sign_at_random(&mut cluster, 0, &mut random);
+        }
+        let root = cluster.tracker(0).root();
+        written.extend_from_slice(&cluster.journal(0)[before..]);
+        cluster.hold_signatures(0, false);
+        cluster.stop(0);
+        cluster.set_journal(0, &written);
+        cluster.restart(0);
+        assert_eq!(cluster.recovered_root(0), root);
+        cluster.run_until_converged();
+    }
+    assert!(waited > 30, "{waited}");
     assert_honest(&mut cluster);
 }
 
