@@ -11,8 +11,11 @@ pub(crate) fn tests_named(text: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// What the list begins with of a macro of `core/tests/common` that makes tests.
+const LISTS_TESTS: &str = "over_both_storages! {";
+
 /// Whether a source has a test of this name: a function under an attribute that makes it one, or
-/// one that a macro of the file lists.
+/// one that a macro which makes tests lists.
 fn has_test(source: &str, name: &str) -> bool {
     let declared = format!("fn {name}");
     let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
@@ -24,7 +27,8 @@ fn has_test(source: &str, name: &str) -> bool {
         |line: &str| line == "#[test]" || line.starts_with("#[tokio::test") || line == "$(#[test]";
     let under_attribute = lines.windows(2).any(|pair| is_attribute(pair[0]) && is_it(pair[1]));
     let listed = lines.iter().any(|line| line.strip_suffix(',') == Some(name));
-    let by_macro = source.contains("#[test] fn $name()") && listed;
+    let makes_tests = source.contains("#[test] fn $name()") || lines.contains(&LISTS_TESTS);
+    let by_macro = makes_tests && listed;
     under_attribute || (by_macro && lines.iter().any(|line| is_it(line)))
 }
 
@@ -54,6 +58,8 @@ mod tests {
         assert!(!has_test(source, "on") && !has_test("fn one() {}\n// one,", "one"));
         let listed = "$(#[test] fn $name() { })+\nlist! {\n    one,\n}\nfn one<S: Storage>() {";
         assert!(has_test(listed, "one") && !has_test(listed, "two"));
+        let shared = format!("{LISTS_TESTS}\n    one,\n}}\nfn one<S: Storage>() {{");
+        assert!(has_test(&shared, "one") && !has_test(&shared, "two"));
     }
 
     #[test]
