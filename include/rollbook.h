@@ -1505,6 +1505,8 @@ int32_t rollbook_tracker_snapshot_begin(struct rollbook_tracker_t *tracker);
  * `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one.
  *
  * @param out room for `ROLLBOOK_FRAME_SIZE_MAX` bytes at least; it is filled with whole frames
+ * @param size takes how much of it is used: 0 where a statement waits for its signature
+ *        (`ROLLBOOK_KEY_OUTSIDE`), and the call is to be repeated once that came
  * @return `ROLLBOOK_OK`, `ROLLBOOK_NOTHING` when all of it was written, `ROLLBOOK_E_NULL`,
  *         `ROLLBOOK_E_BUFSIZE`, `ROLLBOOK_E_STATE` where none was begun
  */
@@ -1989,7 +1991,7 @@ int32_t rollbook_tracker_get(struct rollbook_tracker_t *tracker,
                              size_t seen_size);
 
 /**
- * Reads nodes in the roll's order, then those that wait to be admitted: a page of them. Whoever
+ * Reads nodes in the roll's order, those that wait to be admitted among them: a page of them. Whoever
  * asks for one page after another, each behind the last node of the one before, sees every node
  * that stays as it is exactly once, whatever happens in between.
  *

@@ -196,6 +196,8 @@ pub unsafe extern "C" fn rollbook_tracker_snapshot_begin(tracker: *mut rollbook_
 /// `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one.
 ///
 /// @param out room for `ROLLBOOK_FRAME_SIZE_MAX` bytes at least; it is filled with whole frames
+/// @param size takes how much of it is used: 0 where a statement waits for its signature
+///        (`ROLLBOOK_KEY_OUTSIDE`), and the call is to be repeated once that came
 /// @return `ROLLBOOK_OK`, `ROLLBOOK_NOTHING` when all of it was written, `ROLLBOOK_E_NULL`,
 ///         `ROLLBOOK_E_BUFSIZE`, `ROLLBOOK_E_STATE` where none was begun
 #[unsafe(no_mangle)]
@@ -212,14 +214,17 @@ pub unsafe extern "C" fn rollbook_tracker_snapshot_next(
             let place = node.snapshot.as_mut().ok_or(Code(ROLLBOOK_E_STATE))?;
             let mut used = 0;
             while out.bytes.len() - used >= ROLLBOOK_FRAME_SIZE_MAX {
-                let Some(len) = node.tracker.snapshot_next(place, &mut out.bytes[used..]) else {
-                    break;
-                };
-                used += len;
-            }
-            if used == 0 {
-                node.snapshot = None;
-                return Err(Code(ROLLBOOK_NOTHING));
+                match node.tracker.snapshot_next(place, &mut out.bytes[used..]) {
+                    // A signature is waited for.
+                    Some(0) => break,
+                    Some(len) => used += len,
+                    // The end is told when nothing comes before it.
+                    None if used > 0 => break,
+                    None => {
+                        node.snapshot = None;
+                        return Err(Code(ROLLBOOK_NOTHING));
+                    }
+                }
             }
             out.put_used(used);
             Ok(())

@@ -162,7 +162,7 @@ pub unsafe extern "C" fn rollbook_tracker_get(
     }
 }
 
-/// Reads nodes in the roll's order, then those that wait to be admitted: a page of them. Whoever
+/// Reads nodes in the roll's order, those that wait to be admitted among them: a page of them. Whoever
 /// asks for one page after another, each behind the last node of the one before, sees every node
 /// that stays as it is exactly once, whatever happens in between.
 ///
