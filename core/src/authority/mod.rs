@@ -66,7 +66,7 @@ pub(crate) struct Lease {
 /// Whether a node acts as an authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acts {
-    /// It is none.
+    /// It is none, or a retired one.
     No,
     /// It is one, and has forgotten what it said: it signs nothing.
     Recovering,

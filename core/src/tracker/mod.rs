@@ -202,7 +202,7 @@ pub struct NodeEventTracker<S: Storage, K> {
     /// As configured.
     tallies_interval_ms: u64,
     ledger: Ledger<S, K>,
-    /// Acts exactly if this node is among the authorities.
+    /// Acts exactly if this node is among the authorities that act.
     authority: CentralAuthority<S>,
     peers: Peers<S>,
     walking: Walking<S>,
