@@ -33,6 +33,30 @@ impl Capacity {
     }
 }
 
+impl Capacity {
+    /// Whether a device could be a node with it.
+    fn check(&self) -> Result<()> {
+        let bounds = [
+            ("--nodes: itself and its authority, at least", self.nodes, 2, 100_000),
+            ("--peers: its home, at least", self.peers, 1, 4_096),
+            (
+                "--statement-bytes: a usual announcement, at least",
+                self.statement_bytes,
+                256,
+                16_384,
+            ),
+            ("--leases: no more than nodes", self.leases, 0, self.nodes),
+        ];
+        for (what, value, least, most) in bounds {
+            ensure!(
+                (least..=most).contains(&value),
+                "{what}: {value} is not within {least} and {most}"
+            );
+        }
+        Ok(())
+    }
+}
+
 /// A library for a device.
 #[derive(Debug)]
 pub(crate) struct Firmware {
@@ -70,6 +94,7 @@ pub(crate) fn command(arguments: &[&str]) -> Result<()> {
             _ => bail!("no option '{argument}'; see 'cargo xtask help'"),
         }
     }
+    capacity.check()?;
     let folder = folder.context("where to? --out DIR")?;
     let made = build(&capacity, target.as_deref(), &folder)?;
     println!("{}: a tracker of {} bytes", made.folder.display(), made.tracker_size);
