@@ -6,7 +6,9 @@
 //!
 //! Invariants:
 //! - `visible` is below every own statement that may not be on disk;
-//! - nothing leaves the node in the name of an epoch that may not be on disk.
+//! - nothing leaves the node in the name of an epoch that may not be on disk;
+//! - `durable` is below every own statement of which what it said may not be on disk, whether it is
+//!   still held or gave way to a later one.
 
 /// Follows the journal's frames from written to durable.
 #[derive(Debug)]
@@ -25,6 +27,11 @@ pub(crate) struct Durability {
     latest: Option<Drained>,
     /// The own statements that may not be on disk: from a change up to a change.
     unsynced: Option<(u64, u64)>,
+    /// The last change up to which all was given out.
+    drained: u64,
+    /// Own statements gave way before they were given out, the first of them made by a change: what
+    /// they said is on disk with the second change.
+    owed: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +51,8 @@ impl Durability {
             awaited: None,
             latest: None,
             unsynced: None,
+            drained: 0,
+            owed: None,
         }
     }
 
@@ -77,8 +86,18 @@ impl Durability {
         self.unsynced = Some((earlier.0.min(first), earlier.1.max(last)));
     }
 
+    /// The own statement made by the change `earlier` gave way to the one made by `later`, which
+    /// says what it said.
+    pub(crate) fn gave_way(&mut self, earlier: u64, later: u64) {
+        if earlier > self.drained {
+            let owed = self.owed.unwrap_or((earlier, later));
+            self.owed = Some((owed.0.min(earlier), owed.1.max(later)));
+        }
+    }
+
     /// All changes up to `change` were given out as frames.
     pub(crate) fn drained(&mut self, change: u64) {
+        self.drained = self.drained.max(change);
         // Lazy frames behind the last one that matters are not waited for.
         let drained = Drained { position: self.must_position, change };
         match self.awaited {
@@ -102,6 +121,7 @@ impl Durability {
                 Some((first, last)) => Some((first.max(awaited.change + 1), last)),
                 None => None,
             };
+            self.owed = self.owed.filter(|(_, later)| *later > awaited.change);
             self.awaited = self.latest.take();
         }
     }
@@ -114,6 +134,12 @@ impl Durability {
     /// The last change, of `head` in all, up to which no own statement may be lost.
     pub(crate) fn visible(&self, head: u64) -> u64 {
         self.unsynced.map_or(head, |(first, _)| first - 1)
+    }
+
+    /// The last change, of `head` in all, up to which nothing that own statements said may be lost.
+    pub(crate) fn durable(&self, head: u64) -> u64 {
+        let visible = self.visible(head);
+        self.owed.map_or(visible, |(first, _)| visible.min(first - 1))
     }
 }
 
@@ -159,6 +185,26 @@ mod tests {
         assert_eq!(durability.visible(3), 1);
         durability.synced(second);
         assert_eq!(durability.visible(3), 2);
+    }
+
+    #[test]
+    fn what_gave_way_before_it_was_given_out_is_durable_with_what_it_gave_way_to() {
+        let mut durability = Durability::new();
+        durability.own_statement(1, 1);
+        durability.own_statement(3, 3);
+        durability.gave_way(1, 3);
+        // All that is left before the third change.
+        durability.drained(2);
+        assert_eq!((durability.visible(3), durability.durable(3)), (2, 0));
+        let position = durability.next_position(true);
+        durability.drained(3);
+        assert_eq!(durability.durable(3), 0);
+        durability.synced(position);
+        assert_eq!(durability.durable(3), 3);
+        // What was given out is on disk by itself.
+        durability.own_statement(4, 4);
+        durability.gave_way(3, 4);
+        assert_eq!(durability.durable(4), 3);
     }
 
     #[test]

@@ -15,6 +15,7 @@ over_both_storages! {
     network_that_signs_elsewhere_is_like_any_other,
     late_signature_holds_back_what_it_is_of_and_nothing_else,
     what_was_signed_before_is_not_held_back_by_what_is_not,
+    command_that_another_takes_in_before_it_is_signed_is_acknowledged_with_that,
     signature_that_failed_is_asked_for_again,
     wrong_signature_changes_nothing_and_is_asked_for_again,
     signature_of_a_superseded_announcement_is_not_wanted,
@@ -198,6 +199,29 @@ fn what_was_signed_before_is_not_held_back_by_what_is_not<S: Storage>() {
     }
     assert!(is_durable(&mut cluster, receipts[2]));
     cluster.hold_signatures(0, false);
+    cluster.run_until_converged();
+    assert_honest(&mut cluster);
+}
+
+fn command_that_another_takes_in_before_it_is_signed_is_acknowledged_with_that<S: Storage>() {
+    let mut cluster = converged::<S>(1, 3);
+    cluster.hold_signatures(0, true);
+    let first = grant(&mut cluster, 1, Grant::STAKED);
+    let other = grant(&mut cluster, 2, Grant::STAKED);
+    // It says what the first one did, and takes its place.
+    let second = grant(&mut cluster, 1, Grant::VALIDATOR);
+    let receipts = [first, other, second];
+    assert!(receipts.iter().all(|receipt| !is_durable(&mut cluster, *receipt)));
+    cluster.run(INTERVAL_MS);
+    assert!(receipts.iter().all(|receipt| !is_durable(&mut cluster, *receipt)));
+    assert!((1..4).all(|node| !is_granted(&cluster, node, 1, Grant::STAKED)));
+    cluster.hold_signatures(0, false);
+    cluster.run(INTERVAL_MS);
+    assert!(receipts.iter().all(|receipt| is_durable(&mut cluster, *receipt)));
+    cluster.crash_and_restart(0);
+    assert!(
+        is_granted(&cluster, 0, 1, Grant::STAKED) && is_granted(&cluster, 0, 1, Grant::VALIDATOR)
+    );
     cluster.run_until_converged();
     assert_honest(&mut cluster);
 }

@@ -62,12 +62,13 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         let version = version_after(self.version)?;
         let bytes = self.sign(subject, version, fields)?;
         let statement = Signed::parse(&bytes).expect("a statement made here is well formed");
-        let before = self.roll.head();
+        let (before, earlier) = (self.roll.head(), self.own_change(subject, T::KIND));
         self.put(&statement)?;
         self.note_version(version);
         let change = self.roll.head();
         // It may have let its subject's announcement in behind it.
         self.durability.own_statement(before + 1, change);
+        self.note_gave_way(earlier, change);
         Ok(change)
     }
 
@@ -90,14 +91,30 @@ impl<S: Storage, K: Signer + Verifier> Ledger<S, K> {
         }
         self.note_version(version);
         let before = self.roll.head();
+        let earlier = [T::KIND, U::KIND].map(|kind| self.own_change(subject, kind));
         for statement in &both {
             self.roll.put(statement).expect("there is room for both");
         }
         // What waits outside is let in after them: the room that was found is theirs.
         let change = self.roll.head();
         self.durability.own_statement(before + 1, change);
+        earlier.into_iter().for_each(|earlier| self.note_gave_way(earlier, change));
         self.follow_standing(subject);
         Ok(change)
+    }
+
+    /// By which change the own statement of a kind about `subject` was made, where there is one.
+    fn own_change(&self, subject: &PeerId, kind: Kind) -> Option<u64> {
+        let slot = (kind, self.own_hint);
+        let mut statements = self.roll.get(subject)?.statements();
+        let held = statements.find(|held| (held.statement.kind(), held.statement.writer()) == slot);
+        held.map(|held| held.changed)
+    }
+
+    fn note_gave_way(&mut self, earlier: Option<u64>, later: u64) {
+        if let Some(earlier) = earlier {
+            self.durability.gave_way(earlier, later);
+        }
     }
 
     /// Makes this node's next announcement. It enters the roll once the node is admitted.

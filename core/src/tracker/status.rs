@@ -180,7 +180,7 @@ impl<S: Storage, K: Signer + Verifier> NodeEventTracker<S, K> {
 
     /// Up to which [`Receipt`](crate::Receipt) commands are on disk.
     pub fn durable(&self) -> u64 {
-        self.ledger.durability.visible(self.ledger.roll.head())
+        self.ledger.durability.durable(self.ledger.roll.head())
     }
 
     /// The authority that this node renews its lease with; for one that knows of no other, itself.
