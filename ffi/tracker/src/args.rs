@@ -9,9 +9,12 @@ use crate::code::{
     ROLLBOOK_E_PEER_ID, ROLLBOOK_E_UNSUPPORTED, ROLLBOOK_E_UTF8,
 };
 
+/// The last time that there is, by either clock: some is left behind it to wait for.
+const TIME_MAX: u64 = u64::MAX / 2;
+
 /// The time of a call.
 pub(crate) fn now(mono_ms: u64, unix_s: u64) -> Now {
-    Now { mono_ms, unix_s }
+    Now { mono_ms: mono_ms.min(TIME_MAX), unix_s: unix_s.min(TIME_MAX) }
 }
 
 /// The bytes at `pointer`; NULL stands for none of them.

@@ -1,0 +1,178 @@
+#![allow(unsafe_code, reason = "the functions under test take pointers")]
+//! The ends of what arguments may be: none of them is a fault, and what does not fit is an error.
+
+use std::ptr;
+
+use rollbook_c::*;
+
+fn id(secret: u8) -> rollbook_peer_id_t {
+    let (key, mut id) = ([secret; 32], rollbook_peer_id_t { size: 0, bytes: [0; 47] });
+    // SAFETY: the pointers are valid for what they are said to be.
+    let answer =
+        unsafe { rollbook_peer_id_of_key(ROLLBOOK_KEY_ED25519, key.as_ptr(), 32, &raw mut id) };
+    assert_eq!(answer, ROLLBOOK_OK);
+    id
+}
+
+/// A tracker of the network whose authority is node 1, that was not started.
+fn tracker(secret: u8) -> *mut rollbook_tracker_t {
+    let mut handle = ptr::null_mut();
+    let (key, seed, size) = ([secret; 32], [secret + 100; 32], size_of::<rollbook_config_t>());
+    // SAFETY: all bytes, zeros among them, are a configuration; the pointers are valid.
+    unsafe {
+        let mut config: rollbook_config_t = std::mem::zeroed();
+        assert_eq!(rollbook_config_default(&raw mut config, size), ROLLBOOK_OK);
+        config.network[0] = b'a';
+        config.network_size = 1;
+        config.acting_count = 1;
+        config.authorities[0] = id(1);
+        let (config, key, seed) = (&raw const config, key.as_ptr(), seed.as_ptr());
+        let (out, none) = (&raw mut handle, ptr::null_mut());
+        let made =
+            rollbook_tracker_new(config, size, ROLLBOOK_KEY_ED25519, key, 32, seed, out, none);
+        assert_eq!(made, ROLLBOOK_OK);
+    }
+    handle
+}
+
+/// As above, with the journal of a new identity, and started.
+fn started(secret: u8, mono_ms: u64, unix_s: u64) -> *mut rollbook_tracker_t {
+    let (handle, own) = (tracker(secret), id(secret));
+    let (mut frame, mut size, mut used) = ([0; ROLLBOOK_FRAME_SIZE_MAX], 0, 0);
+    // SAFETY: the handle is live and the pointers are valid for what they are said to be.
+    unsafe {
+        let (out, capacity) = (frame.as_mut_ptr(), frame.len());
+        let begun = rollbook_journal_begin(
+            own.bytes.as_ptr(),
+            own.size.into(),
+            out,
+            capacity,
+            &raw mut size,
+        );
+        assert_eq!(begun, ROLLBOOK_OK);
+        let none = ptr::null_mut();
+        let taken = rollbook_tracker_recover(handle, frame.as_ptr(), size, &raw mut used, none, 0);
+        assert_eq!(taken, ROLLBOOK_OK);
+        assert_eq!(rollbook_tracker_start(handle, mono_ms, unix_s), ROLLBOOK_OK);
+    }
+    handle
+}
+
+fn free(handle: *mut rollbook_tracker_t) {
+    // SAFETY: the handle is live, and is not used again.
+    assert_eq!(unsafe { rollbook_tracker_free(handle) }, ROLLBOOK_OK);
+}
+
+/// Takes all outputs, and says that frames are durable. Says how many there were.
+fn drain(handle: *mut rollbook_tracker_t, mono_ms: u64, unix_s: u64) -> usize {
+    let (mut out, mut count) = (vec![0; 2 * ROLLBOOK_DRAIN_SIZE_MIN], 0);
+    loop {
+        let mut used = 0;
+        let (start, size) = (out.as_mut_ptr(), out.len());
+        // SAFETY: the handle is live and the pointers are valid for what they are said to be.
+        unsafe {
+            let answer =
+                rollbook_tracker_drain(handle, mono_ms, unix_s, start, size, &raw mut used);
+            assert_eq!(answer, ROLLBOOK_OK);
+            assert_eq!(rollbook_tracker_handle_journal_synced(handle, u64::MAX), ROLLBOOK_OK);
+        }
+        if used == 0 {
+            return count;
+        }
+        count += 1;
+        assert!(count < 1000, "outputs come to an end");
+    }
+}
+
+#[test]
+fn any_time_will_do() {
+    let times = [0, 1, u64::MAX / 2, u64::MAX - 1, u64::MAX];
+    for first in times {
+        for then in times {
+            live(first, then);
+        }
+    }
+}
+
+/// The life of an authority and a member that begins at one time, and is at another at once.
+fn live(first: u64, then: u64) {
+    let (authority, member) = (started(1, first, first), started(2, first, first));
+    let (mut message, mut response) = (vec![0; ROLLBOOK_REQUEST_SIZE_MAX], vec![0; 16384]);
+    let (one, other) = (id(1), id(2));
+    // SAFETY: as above.
+    unsafe {
+        for (handle, peer, now) in [(authority, &other, first), (member, &one, first)] {
+            let said: rollbook_announcement_t = std::mem::zeroed();
+            let size = size_of::<rollbook_announcement_t>();
+            let said = rollbook_tracker_announce(handle, now, now, &raw const said, size);
+            assert_eq!(said, ROLLBOOK_OK, "{first} {then}");
+            let (peer, size) = (peer.bytes.as_ptr(), peer.size.into());
+            let none = ptr::null();
+            let connected =
+                rollbook_tracker_handle_connected(handle, now, now, peer, size, none, 0);
+            assert_eq!(connected, ROLLBOOK_OK, "{first} {then}");
+        }
+        for now in [first, first.saturating_add(20_000), then, then.saturating_add(20_000)] {
+            for _turn in 0..4 {
+                assert_eq!(rollbook_tracker_handle_timeout(authority, now, now), ROLLBOOK_OK);
+                assert_eq!(rollbook_tracker_handle_timeout(member, now, now), ROLLBOOK_OK);
+                let mut to = id(9);
+                let (mut size, mut answer_size) = (0, 0);
+                let asked = rollbook_tracker_poll_request(
+                    member,
+                    now,
+                    now,
+                    &raw mut to,
+                    message.as_mut_ptr(),
+                    message.len(),
+                    &raw mut size,
+                );
+                if asked == ROLLBOOK_OK {
+                    let answered = rollbook_tracker_handle_request(
+                        authority,
+                        now,
+                        now,
+                        other.bytes.as_ptr(),
+                        other.size.into(),
+                        message.as_ptr(),
+                        size,
+                        response.as_mut_ptr(),
+                        response.len(),
+                        &raw mut answer_size,
+                    );
+                    assert_eq!(answered, ROLLBOOK_OK);
+                    let taken = rollbook_tracker_handle_response(
+                        member,
+                        now,
+                        now,
+                        one.bytes.as_ptr(),
+                        one.size.into(),
+                        response.as_ptr(),
+                        answer_size,
+                    );
+                    assert_eq!(taken, ROLLBOOK_OK);
+                }
+                drain(authority, now, now);
+                drain(member, now, now);
+            }
+            let (peer, size) = (other.bytes.as_ptr(), other.size.into());
+            let none = ptr::null_mut();
+            let granted = rollbook_tracker_grant(authority, now, now, peer, size, 1, none);
+            assert_ne!(granted, ROLLBOOK_E_PANIC);
+            let counted = rollbook_tracker_observe(authority, now, now, peer, size, 0, u32::MAX);
+            assert_ne!(counted, ROLLBOOK_E_PANIC);
+            let failed = rollbook_tracker_handle_request_failed(authority, now, now, peer, size);
+            assert_eq!(failed, ROLLBOOK_OK);
+            let mut status: rollbook_status_t = std::mem::zeroed();
+            let size = size_of::<rollbook_status_t>();
+            let read = rollbook_tracker_status(authority, now, now, &raw mut status, size);
+            assert_eq!(read, ROLLBOOK_OK);
+        }
+        let (peer, size) = (other.bytes.as_ptr(), other.size.into());
+        let gone = rollbook_tracker_handle_disconnected(authority, then, then, peer, size);
+        assert_eq!(gone, ROLLBOOK_OK);
+        assert_eq!(rollbook_tracker_leave(member, then, then), ROLLBOOK_OK);
+    }
+    free(authority);
+    free(member);
+}
