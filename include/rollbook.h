@@ -693,10 +693,9 @@
 #define ROLLBOOK_STATEMENT_ANNOUNCEMENT 3
 
 /**
- * The most bytes that the text of an address has: each byte of a value takes at most four, and
- * each number of a protocol its name.
+ * The most bytes that the text of an address has.
  */
-#define ROLLBOOK_ADDRESS_TEXT_MAX 512
+#define ROLLBOOK_ADDRESS_TEXT_MAX 672
 
 /**
  * A tracker: the roll of one node, and what it does to keep it.

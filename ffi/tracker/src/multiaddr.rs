@@ -19,9 +19,11 @@ use crate::{
     guard::rollbook_error_t,
 };
 
-/// The most bytes that the text of an address has: each byte of a value takes at most four, and
-/// each number of a protocol its name.
-pub const ROLLBOOK_ADDRESS_TEXT_MAX: usize = 512;
+/// The most bytes that the text of an address has.
+pub const ROLLBOOK_ADDRESS_TEXT_MAX: usize = 672;
+
+// Each byte of a value takes at most four. More takes only a name: at most 14, of a number of two.
+const _: () = assert!(ROLLBOOK_ADDRESS_TEXT_MAX == ADDRESS_SIZE_MAX / 2 * "/webrtc-direct".len());
 
 /// How the value of a protocol is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -176,3 +176,24 @@ fn live(first: u64, then: u64) {
     free(authority);
     free(member);
 }
+
+#[test]
+fn any_address_that_is_read_can_be_written() {
+    // The names that are longest for their numbers, as often as there is room.
+    for name in ["/webrtc-direct", "/webtransport", "/p2p-circuit", "/quic-v1", "/ws"] {
+        let text = name.repeat(48);
+        let mut address = rollbook_address_t { size: 0, bytes: [0; ROLLBOOK_ADDRESS_SIZE_MAX] };
+        let (mut out, mut size) = ([0; ROLLBOOK_ADDRESS_TEXT_MAX], 0);
+        // SAFETY: the pointers are valid for what they are said to be.
+        unsafe {
+            let none = ptr::null_mut();
+            let read = rollbook_multiaddr_parse(text.as_ptr(), text.len(), &raw mut address, none);
+            assert_eq!(read, ROLLBOOK_OK, "{name}");
+            let (bytes, bytes_size) = (address.bytes.as_ptr(), address.size.into());
+            let (out, capacity) = (out.as_mut_ptr(), out.len());
+            let written = rollbook_multiaddr_text(bytes, bytes_size, out, capacity, &raw mut size);
+            assert_eq!(written, ROLLBOOK_OK, "{name}");
+        }
+        assert_eq!(&out[..size], text.as_bytes());
+    }
+}
