@@ -813,7 +813,7 @@ typedef struct rollbook_recovered_t {
    */
   uint64_t unread;
   /**
-   * Of these: statements for which a partial replica has no room.
+   * Of these: statements that a partial replica left out, as it does what it has no room for.
    */
   uint64_t no_room;
   /**
@@ -1473,7 +1473,7 @@ int32_t rollbook_journal_begin(const uint8_t *peer_id,
  * @param recovered_size `sizeof *recovered`
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_STATE`, `ROLLBOOK_E_UNSUPPORTED`,
  *         `ROLLBOOK_E_FORMAT`, `ROLLBOOK_E_FOREIGN`, `ROLLBOOK_E_NO_LONGER_AUTHORITY`;
- *         `ROLLBOOK_E_FULL` where a replica that is not partial has no room
+ *         `ROLLBOOK_E_FULL` where an authority has no room
  */
 int32_t rollbook_tracker_recover(struct rollbook_tracker_t *tracker,
                                  const uint8_t *part,

@@ -55,7 +55,6 @@ pub(crate) struct Handle {
 pub(crate) struct Node {
     pub(crate) tracker: Tracker,
     pub(crate) is_started: bool,
-    pub(crate) is_partial: bool,
     pub(crate) recovered: rollbook_recovered_t,
     /// How far the snapshot that is under way has come.
     pub(crate) snapshot: Option<SnapshotPlace>,
@@ -231,7 +230,6 @@ unsafe fn make(
         let node = addr_of_mut!((*handle).node);
         write_empty(addr_of_mut!((*node).tracker));
         addr_of_mut!((*node).is_started).write(false);
-        addr_of_mut!((*node).is_partial).write(checked.partial);
         addr_of_mut!((*node).recovered).write(rollbook_recovered_t::default());
         addr_of_mut!((*node).snapshot).write(None);
         let made = (*node).tracker.init(checked, keys, seed);

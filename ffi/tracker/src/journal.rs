@@ -26,7 +26,7 @@ pub struct rollbook_recovered_t {
     pub frames: u64,
     /// Of these: statements that this version cannot read, of a later one. Others hold them too.
     pub unread: u64,
-    /// Of these: statements for which a partial replica has no room.
+    /// Of these: statements that a partial replica left out, as it does what it has no room for.
     pub no_room: u64,
     /// Bytes of damaged frames that were skipped. An authority of which some are damaged recovers
     /// first.
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn rollbook_journal_begin(
 /// @param recovered_size `sizeof *recovered`
 /// @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_STATE`, `ROLLBOOK_E_UNSUPPORTED`,
 ///         `ROLLBOOK_E_FORMAT`, `ROLLBOOK_E_FOREIGN`, `ROLLBOOK_E_NO_LONGER_AUTHORITY`;
-///         `ROLLBOOK_E_FULL` where a replica that is not partial has no room
+///         `ROLLBOOK_E_FULL` where an authority has no room
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rollbook_tracker_recover(
     tracker: *mut rollbook_tracker_t,
@@ -134,14 +134,19 @@ fn recover(node: &mut Node, part: &[u8]) -> (usize, Answer) {
 
 /// Gives the tracker a frame.
 fn take(node: &mut Node, frame: &Frame<'_>) -> Answer {
+    let left_out = |node: &Node| {
+        let counters = node.tracker.counters();
+        counters.statements_no_room + counters.statements_out_of_scope
+    };
+    let before = left_out(node);
     let refused = match node.tracker.recover(frame) {
-        Ok(()) => None,
-        Err(RecoverError::Statement(_)) => {
-            node.recovered.unread += 1;
+        Ok(()) => {
+            // A partial replica goes on without.
+            node.recovered.no_room += left_out(node) - before;
             None
         }
-        Err(RecoverError::Full) if node.is_partial => {
-            node.recovered.no_room += 1;
+        Err(RecoverError::Statement(_)) => {
+            node.recovered.unread += 1;
             None
         }
         Err(why) => Some(why),

@@ -197,3 +197,72 @@ fn any_address_that_is_read_can_be_written() {
         assert_eq!(&out[..size], text.as_bytes());
     }
 }
+
+/// A journal of an authority of many nodes.
+fn journal_of_many() -> Vec<u8> {
+    let authority = started(1, 0, 1_790_000_000);
+    for secret in 2..40 {
+        let peer = id(secret);
+        let (bytes, size, none) = (peer.bytes.as_ptr(), peer.size.into(), ptr::null_mut());
+        // SAFETY: the handle is live and the pointers are valid for what they are said to be.
+        let admitted =
+            unsafe { rollbook_tracker_admit(authority, 0, 1_790_000_000, bytes, size, none) };
+        assert_eq!(admitted, ROLLBOOK_OK);
+    }
+    let (mut journal, mut frame) = (Vec::new(), [0; ROLLBOOK_FRAME_SIZE_MAX]);
+    let (mut size, mut position, mut must_sync) = (0, 0, 0);
+    // SAFETY: as above.
+    while unsafe {
+        let (out, capacity) = (frame.as_mut_ptr(), frame.len());
+        let (position, must_sync) = (&raw mut position, &raw mut must_sync);
+        rollbook_tracker_poll_journal(authority, out, capacity, &raw mut size, position, must_sync)
+    } == ROLLBOOK_OK
+    {
+        journal.extend_from_slice(&frame[..size]);
+    }
+    free(authority);
+    journal
+}
+
+#[test]
+fn what_finds_no_room_is_counted() {
+    let journal = journal_of_many();
+    let (mut handle, mut size) = (ptr::null_mut(), size_of::<rollbook_config_t>());
+    let (key, seed) = ([2; 32], [3; 32]);
+    // SAFETY: all bytes, zeros among them, are a configuration; the pointers are valid.
+    unsafe {
+        let mut config: rollbook_config_t = std::mem::zeroed();
+        assert_eq!(rollbook_config_default(&raw mut config, size), ROLLBOOK_OK);
+        config.network[0] = b'a';
+        config.network_size = 1;
+        config.acting_count = 1;
+        config.authorities[0] = id(1);
+        config.capacity = 8;
+        let made = rollbook_tracker_new(
+            &raw const config,
+            size,
+            ROLLBOOK_KEY_ED25519,
+            key.as_ptr(),
+            32,
+            seed.as_ptr(),
+            &raw mut handle,
+            ptr::null_mut(),
+        );
+        assert_eq!(made, ROLLBOOK_OK);
+        // What a member has of others is what they have of themselves, but for whose it is.
+        let others = journal.iter().position(|byte| *byte == 0).expect("a header") + 1;
+        let others = &journal[others..];
+        let mut found = rollbook_recovered_t::default();
+        let found_size = size_of::<rollbook_recovered_t>();
+        let (part, part_size) = (others.as_ptr(), others.len());
+        let (used, found_at) = (&raw mut size, &raw mut found);
+        let taken = rollbook_tracker_recover(handle, part, part_size, used, found_at, found_size);
+        assert_eq!(taken, ROLLBOOK_OK);
+        assert_eq!(size, others.len());
+        let frames = others.iter().filter(|byte| **byte == 0).count();
+        assert_eq!(found.frames, u64::try_from(frames).expect("few"));
+        // Of 38 nodes there are 8.
+        assert_eq!(found.no_room, 30);
+    }
+    free(handle);
+}
