@@ -24,8 +24,9 @@
  * - A tracker is used by one thread at a time, whichever that is. Different trackers have nothing
  *   to do with each other. There is no other state: no globals, and no last error.
  * - Pointers are not kept: what they point to is the caller's again when the function returns. No
- *   memory is handed over. NULL stands for bytes that are none, of size 0, and nothing else, except
- *   where a description says that it may be NULL.
+ *   memory is handed over. What a call writes to overlaps with nothing else that it is given. NULL
+ *   stands for bytes that are none, of size 0, and nothing else, except where a description says
+ *   that it may be NULL.
  * - Bytes come with their size. Text is UTF-8 and needs no zero at its end; nor has it one where it
  *   comes out, except in static texts and in rollbook_error_t.
  * - A buffer for results comes with its capacity, and with a place for the size that was used. Where
@@ -1547,11 +1548,12 @@ int32_t rollbook_tracker_handle_gossip(struct rollbook_tracker_t *tracker,
  * Takes in a request of the protocol of synchronisation and writes its answer.
  *
  * @param from who asks, as the transport authenticated it
- * @param response room for `ROLLBOOK_RESPONSE_SIZE_MAX` bytes; more is used where the peer takes
- *        more
+ * @param response room for `ROLLBOOK_RESPONSE_SIZE_MAX` bytes, apart from the request; more is
+ *        used where the peer takes more
  * @param response_size takes the size of the answer
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_BUFSIZE`,
- *         `ROLLBOOK_E_STATE`; `ROLLBOOK_E_MALFORMED` for what is no request: nothing is answered
+ *         `ROLLBOOK_E_STATE`; `ROLLBOOK_E_ARGUMENT` where the answer would be written over the
+ *         request; `ROLLBOOK_E_MALFORMED` for what is no request: nothing is answered
  */
 int32_t rollbook_tracker_handle_request(struct rollbook_tracker_t *tracker,
                                         uint64_t mono_ms,

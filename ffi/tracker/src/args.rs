@@ -79,6 +79,19 @@ pub(crate) unsafe fn peer_id(pointer: *const u8, size: usize) -> Answer<PeerId> 
     PeerId::from_bytes(bytes).map_err(|_why| Code(ROLLBOOK_E_PEER_ID))
 }
 
+/// Checks that what is read while a result is written does not lie where that is written.
+pub(crate) fn apart(read: (*const u8, usize), written: (*mut u8, usize)) -> Answer {
+    let (from, to) = (read.0.addr(), written.0.addr());
+    let is_before = |one: usize, size: usize, other: usize| {
+        one.checked_add(size).is_some_and(|end| end <= other)
+    };
+    if is_before(from, read.1, to) || is_before(to, written.1, from) || read.1 == 0 {
+        Ok(())
+    } else {
+        Err(Code(ROLLBOOK_E_ARGUMENT))
+    }
+}
+
 /// A buffer of the caller for results, which need not hold values yet.
 pub(crate) struct Buffer<'a> {
     pub(crate) bytes: &'a mut [u8],

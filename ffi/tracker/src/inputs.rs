@@ -79,11 +79,12 @@ pub unsafe extern "C" fn rollbook_tracker_handle_gossip(
 /// Takes in a request of the protocol of synchronisation and writes its answer.
 ///
 /// @param from who asks, as the transport authenticated it
-/// @param response room for `ROLLBOOK_RESPONSE_SIZE_MAX` bytes; more is used where the peer takes
-///        more
+/// @param response room for `ROLLBOOK_RESPONSE_SIZE_MAX` bytes, apart from the request; more is
+///        used where the peer takes more
 /// @param response_size takes the size of the answer
 /// @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_BUFSIZE`,
-///         `ROLLBOOK_E_STATE`; `ROLLBOOK_E_MALFORMED` for what is no request: nothing is answered
+///         `ROLLBOOK_E_STATE`; `ROLLBOOK_E_ARGUMENT` where the answer would be written over the
+///         request; `ROLLBOOK_E_MALFORMED` for what is no request: nothing is answered
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rollbook_tracker_handle_request(
     tracker: *mut rollbook_tracker_t,
@@ -101,9 +102,10 @@ pub unsafe extern "C" fn rollbook_tracker_handle_request(
     unsafe {
         enter(tracker, |node| {
             let from = args::peer_id(from, from_size)?;
-            let request = args::bytes(request, request_size)?;
             let size = ROLLBOOK_RESPONSE_SIZE_MAX;
             let mut out = Buffer::new(response, response_capacity, response_size, size)?;
+            args::apart((request, request_size), (response, response_capacity))?;
+            let request = args::bytes(request, request_size)?;
             let tracker = node.started()?;
             let answered = tracker.handle_request(now(mono_ms, unix_s), &from, request, out.bytes);
             out.put_used(answered.map_err(malformed)?);

@@ -54,8 +54,8 @@ pub unsafe extern "C" fn rollbook_journal_begin(
     guard(|| {
         // SAFETY: the caller's pointers, as described.
         let (peer_id, mut out) = unsafe {
-            let out = Buffer::new(out, capacity, size, ROLLBOOK_FRAME_SIZE_MAX)?;
-            (args::peer_id(peer_id, peer_id_size)?, out)
+            let peer_id = args::peer_id(peer_id, peer_id_size)?;
+            (peer_id, Buffer::new(out, capacity, size, ROLLBOOK_FRAME_SIZE_MAX)?)
         };
         let header =
             Frame::Header { format: JOURNAL_FORMAT, peer_id: peer_id.as_bytes(), network: "" };

@@ -106,12 +106,10 @@ pub unsafe extern "C" fn rollbook_multiaddr_text(
 ) -> i32 {
     guard(|| {
         // SAFETY: the caller's pointers, as described.
-        let (address, mut out) = unsafe {
-            let size = ROLLBOOK_ADDRESS_TEXT_MAX;
-            let out = Buffer::new(text, text_capacity, text_size, size)?;
-            (args::bytes(address, address_size)?, out)
-        };
-        let written = write(address)?;
+        let written = write(unsafe { args::bytes(address, address_size) }?)?;
+        let size = ROLLBOOK_ADDRESS_TEXT_MAX;
+        // SAFETY: the caller's pointers, as described. What was read is not looked at any more.
+        let mut out = unsafe { Buffer::new(text, text_capacity, text_size, size) }?;
         out.bytes[..written.len()].copy_from_slice(written.as_bytes());
         out.put_used(written.len());
         Ok(())

@@ -115,9 +115,8 @@ pub unsafe extern "C" fn rollbook_peer_id_text(
     guard(|| {
         // SAFETY: the caller's pointers, as described.
         let (peer_id, mut out) = unsafe {
-            let size = ROLLBOOK_PEER_ID_TEXT_MAX;
-            let out = Buffer::new(text, text_capacity, text_size, size)?;
-            (args::peer_id(peer_id, peer_id_size)?, out)
+            let peer_id = args::peer_id(peer_id, peer_id_size)?;
+            (peer_id, Buffer::new(text, text_capacity, text_size, ROLLBOOK_PEER_ID_TEXT_MAX)?)
         };
         let written = peer_id.to_text();
         out.bytes[..written.len()].copy_from_slice(written.as_bytes());
@@ -165,15 +164,14 @@ pub unsafe extern "C" fn rollbook_sign(
 ) -> i32 {
     guard(|| {
         // SAFETY: the caller's pointers, as described.
-        let (key, message, mut out) = unsafe {
-            let size = ROLLBOOK_SIGNATURE_SIZE_MAX;
-            let out = Buffer::new(signature, signature_capacity, signature_size, size)?;
-            (args::bytes(key, key_size)?, args::bytes(message, message_size)?, out)
-        };
+        let (key, message) =
+            unsafe { (args::bytes(key, key_size)?, args::bytes(message, message_size)?) };
         let Keys::Held(keys) = Keys::of(key_kind, key)? else {
             return Err(Code(ROLLBOOK_E_ARGUMENT));
         };
-        let signed = keys.sign(message);
+        let (signed, size) = (keys.sign(message), ROLLBOOK_SIGNATURE_SIZE_MAX);
+        // SAFETY: the caller's pointers, as described. What was read is not looked at any more.
+        let mut out = unsafe { Buffer::new(signature, signature_capacity, signature_size, size) }?;
         out.bytes[..signed.len()].copy_from_slice(&signed);
         out.put_used(signed.len());
         Ok(())

@@ -266,3 +266,63 @@ fn what_finds_no_room_is_counted() {
     }
     free(handle);
 }
+
+#[test]
+fn an_answer_is_not_written_over_its_request() {
+    let (handle, peer) = (started(1, 0, 1_790_000_000), id(2));
+    let mut bytes = vec![1; 2 * ROLLBOOK_RESPONSE_SIZE_MAX];
+    let (start, room) = (bytes.as_mut_ptr(), ROLLBOOK_RESPONSE_SIZE_MAX);
+    let ask = |request: usize, request_size: usize, response: usize| {
+        let (from, from_size, mut size) = (peer.bytes.as_ptr(), peer.size.into(), 0);
+        // SAFETY: the handle is live, and the places are within the bytes.
+        unsafe {
+            let (request, response) = (start.add(request), start.add(response));
+            rollbook_tracker_handle_request(
+                handle,
+                0,
+                0,
+                from,
+                from_size,
+                request,
+                request_size,
+                response,
+                room,
+                &raw mut size,
+            )
+        }
+    };
+    assert_eq!(ask(0, 40, 0), ROLLBOOK_E_ARGUMENT);
+    assert_eq!(ask(room - 1, 40, 0), ROLLBOOK_E_ARGUMENT);
+    assert_eq!(ask(0, 40, 39), ROLLBOOK_E_ARGUMENT);
+    // Beside each other they may be; it is no request.
+    assert_eq!(ask(room, 40, 0), ROLLBOOK_E_MALFORMED);
+    assert_eq!(ask(0, 40, 40), ROLLBOOK_E_MALFORMED);
+    assert_eq!(ask(7, 0, 0), ROLLBOOK_E_MALFORMED);
+    free(handle);
+}
+
+#[test]
+fn what_is_read_as_a_whole_may_be_written_over() {
+    let own = id(2);
+    let (mut text, mut size) = ([0; ROLLBOOK_ADDRESS_TEXT_MAX], 0);
+    let (start, capacity) = (text.as_mut_ptr(), text.len());
+    let (key, message) = ([2; 32], b"a message");
+    // SAFETY: the pointers are valid for what they are said to be.
+    unsafe {
+        start.copy_from_nonoverlapping(own.bytes.as_ptr(), own.size.into());
+        let (id_size, place) = (own.size.into(), &raw mut size);
+        let written = rollbook_peer_id_text(start, id_size, start, capacity, place);
+        assert_eq!((written, size), (ROLLBOOK_OK, 52));
+        start.copy_from_nonoverlapping(b"\x04\x7f\0\0\x01".as_ptr(), 5);
+        assert_eq!(rollbook_multiaddr_text(start, 5, start, capacity, place), ROLLBOOK_OK);
+        assert_eq!(std::slice::from_raw_parts(start, size), b"/ip4/127.0.0.1");
+        start.copy_from_nonoverlapping(message.as_ptr(), message.len());
+        let (key, kind) = (key.as_ptr(), ROLLBOOK_KEY_ED25519);
+        let signed = rollbook_sign(kind, key, 32, start, message.len(), start, capacity, place);
+        assert_eq!((signed, size), (ROLLBOOK_OK, 64));
+        let (message, message_size) = (message.as_ptr(), message.len());
+        let (peer, peer_size) = (own.bytes.as_ptr(), own.size.into());
+        let checked = rollbook_verify(peer, peer_size, message, message_size, start, 64);
+        assert_eq!(checked, ROLLBOOK_OK);
+    }
+}
