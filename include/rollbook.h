@@ -1466,6 +1466,10 @@ int32_t rollbook_journal_begin(const uint8_t *peer_id,
  * frames of it are taken; what is behind the last of them belongs in front of the next part. What
  * is behind the last frame of all was never finished: the next frame is appended in its place.
  *
+ * Of `ROLLBOOK_FRAME_SIZE_MAX` bytes or more something is taken, unless they are no frame and have
+ * no end. Where the journal goes on behind them, they are damage: they are skipped, and
+ * `rollbook_tracker_note_damage` says so.
+ *
  * Where it fails, the frames before the one that was refused were taken, and `used` says where
  * that one begins.
  *
@@ -1500,9 +1504,10 @@ int32_t rollbook_tracker_note_damage(struct rollbook_tracker_t *tracker);
 int32_t rollbook_tracker_snapshot_begin(struct rollbook_tracker_t *tracker);
 
 /**
- * Writes the next part of a compacted journal. All parts together take the place of the journal,
- * once they are durable. Other calls may come in between: the frames that
- * `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one.
+ * Writes the next part of a compacted journal. Other calls may come in between: the frames that
+ * `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one. All
+ * parts together, with these frames behind them, take the place of the journal, once all of it is
+ * durable.
  *
  * @param out room for `ROLLBOOK_FRAME_SIZE_MAX` bytes at least; it is filled with whole frames
  * @param size takes how much of it is used: 0 where a statement waits for its signature

@@ -326,3 +326,45 @@ fn what_is_read_as_a_whole_may_be_written_over() {
         assert_eq!(checked, ROLLBOOK_OK);
     }
 }
+
+#[test]
+fn damage_that_is_longer_than_a_part_is_skipped() {
+    let whole = journal_of_many();
+    let header = whole.iter().position(|byte| *byte == 0).expect("a header") + 1;
+    let (mut journal, damage) = (whole[..header].to_vec(), [0xff; 5000]);
+    journal.extend_from_slice(&damage);
+    journal.extend_from_slice(&whole[header..]);
+    let handle = tracker(1);
+    let (mut at, mut noted) = (0, false);
+    let mut found = rollbook_recovered_t::default();
+    while at < journal.len() {
+        let part = &journal[at..journal.len().min(at + 1500)];
+        let (mut used, size) = (0, size_of::<rollbook_recovered_t>());
+        let (start, part_size, found) = (part.as_ptr(), part.len(), &raw mut found);
+        // SAFETY: the handle is live and the pointers are valid for what they are said to be.
+        unsafe {
+            let taken =
+                rollbook_tracker_recover(handle, start, part_size, &raw mut used, found, size);
+            assert_eq!(taken, ROLLBOOK_OK);
+            if used == 0 {
+                assert!(part.len() >= ROLLBOOK_FRAME_SIZE_MAX && !part.contains(&0));
+                assert_eq!(rollbook_tracker_note_damage(handle), ROLLBOOK_OK);
+                (used, noted) = (part.len(), true);
+            }
+        }
+        at += used;
+    }
+    assert!(noted);
+    let frames = whole.iter().filter(|byte| **byte == 0).count();
+    // The one that the damage ran into is lost with it.
+    assert_eq!(found.frames, u64::try_from(frames - 1).expect("few"));
+    let mut status = [0u8; size_of::<rollbook_status_t>()];
+    // SAFETY: as above.
+    unsafe {
+        assert_eq!(rollbook_tracker_start(handle, 0, 0), ROLLBOOK_OK);
+        let read = rollbook_tracker_status(handle, 0, 0, status.as_mut_ptr().cast(), status.len());
+        assert_eq!(read, ROLLBOOK_OK);
+    }
+    assert_eq!(status[std::mem::offset_of!(rollbook_status_t, recovering)], 1);
+    free(handle);
+}
