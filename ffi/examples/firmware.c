@@ -128,22 +128,41 @@ static int journal_compact(struct journal *journal, rollbook_tracker_t *tracker)
     static uint8_t part[ROLLBOOK_FRAME_SIZE_MAX];
     int other = 1 - journal->area;
     size_t end = MARK_SIZE, size;
+    int32_t answer;
     if (!flash_erase(journal->flash, other)
         || rollbook_tracker_snapshot_begin(tracker) != ROLLBOOK_OK) {
         return 0;
     }
-    while (rollbook_tracker_snapshot_next(tracker, part, sizeof part, &size) == ROLLBOOK_OK) {
+    while ((answer = rollbook_tracker_snapshot_next(tracker, part, sizeof part, &size))
+           == ROLLBOOK_OK) {
         if (!flash_write(journal->flash, other, end, part, size)) {
             return 0;
         }
         end += size;
     }
-    if (!write_mark(journal, other, journal->number + 1)) {
+    /* An area that an error ended is no journal. */
+    if (answer != ROLLBOOK_NOTHING || !write_mark(journal, other, journal->number + 1)) {
         return 0;
     }
     journal->area = other;
     journal->number++;
     journal->end = end;
+    return 1;
+}
+
+/* Appends a frame. Where there is no room for it all is written anew, and the frame is in that: what
+ * was taken out before a snapshot began is. An area has to be larger than all that a tracker
+ * holds. */
+static int journal_append(struct journal *journal, rollbook_tracker_t *tracker,
+                          const uint8_t *frame, size_t size)
+{
+    if (size > AREA_SIZE - journal->end) {
+        return journal_compact(journal, tracker);
+    }
+    if (!flash_write(journal->flash, journal->area, journal->end, frame, size)) {
+        return 0;
+    }
+    journal->end += size;
     return 1;
 }
 
@@ -257,8 +276,7 @@ static void drain(struct device *device, struct device *peer)
     while (device->is_on
            && rollbook_tracker_poll_journal(device->tracker, out, sizeof out, &size, &position,
                                             &must_sync) == ROLLBOOK_OK) {
-        device->is_on = flash_write(journal->flash, journal->area, journal->end, out, size);
-        journal->end += size;
+        device->is_on = journal_append(journal, device->tracker, out, size);
         /* What is written to flash stays there. */
         if (device->is_on) {
             check(rollbook_tracker_handle_journal_synced(device->tracker, position), "synced");
@@ -323,6 +341,35 @@ static void decide_and_wait(int which)
     check(rollbook_tracker_durable(gateway.tracker, &durable), "durable");
     if (gateway.is_on && durable >= receipt) {
         acknowledged = which + 1;
+    }
+}
+
+/* Admits as many nodes as there is room for. */
+static void admit_all(void)
+{
+    rollbook_peer_id_t id;
+    uint8_t key[32], secret;
+    int index;
+    for (secret = 3; secret <= 8; secret++) {
+        for (index = 0; index < 32; index++) {
+            key[index] = secret;
+        }
+        check(rollbook_peer_id_of_key(ROLLBOOK_KEY_ED25519, key, sizeof key, &id), "key");
+        check(rollbook_tracker_admit(gateway.tracker, mono_ms, unix_s, id.bytes, id.size, NULL),
+              "admit");
+        drain(&gateway, &member);
+    }
+}
+
+/* Takes all of it back. */
+static void revoke_all(void)
+{
+    int which;
+    for (which = 0; which < DECISIONS; which++) {
+        check(rollbook_tracker_revoke(gateway.tracker, mono_ms, unix_s, member.id.bytes,
+                                      member.id.size, (uint8_t)(ROLLBOOK_GRANT_APP + which), NULL),
+              "revoke");
+        drain(&gateway, &member);
     }
 }
 
@@ -402,6 +449,20 @@ int main(void)
     bytes = UINT32_MAX - gateway.flash.power;
     if (acknowledged != DECISIONS || gateway.joined < 1 || member.joined < 1) {
         fail("the devices did not live as they should", ROLLBOOK_E_STATE);
+    }
+    start_again(&authority);
+    /* A full roll, and far more decisions than an area has room for. */
+    admit_all();
+    for (index = 0; index < 200; index++) {
+        decide_and_wait(index % DECISIONS);
+        revoke_all();
+    }
+    if (!gateway.is_on) {
+        fail("the device does not go on for long", ROLLBOOK_E_FULL);
+    }
+    acknowledged = 0;
+    for (index = 0; index < DECISIONS; index++) {
+        decide_and_wait(index);
     }
     start_again(&authority);
     stop(&gateway);
