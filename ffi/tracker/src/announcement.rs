@@ -164,7 +164,7 @@ pub unsafe extern "C" fn rollbook_tracker_announce(
 }
 
 /// What is said, with its rows in `addresses` and `names`.
-fn fields<'a>(
+pub fn fields<'a>(
     said: &'a rollbook_announcement_t,
     addresses: &'a mut [&'a [u8]; ROLLBOOK_ADDRESSES_MAX],
     names: &'a mut [&'a str; ROLLBOOK_CAPABILITIES_MAX],

@@ -22,7 +22,7 @@ pub(crate) fn now(mono_ms: u64, unix_s: u64) -> Now {
 /// # Safety
 ///
 /// `pointer` is NULL, or is valid for reading `size` bytes while the result lives.
-pub(crate) unsafe fn bytes<'a>(pointer: *const u8, size: usize) -> Answer<&'a [u8]> {
+pub unsafe fn bytes<'a>(pointer: *const u8, size: usize) -> Answer<&'a [u8]> {
     if size == 0 {
         return Ok(&[]);
     }
@@ -41,7 +41,7 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const u8, size: usize) -> Answer<&'a [u
 /// # Safety
 ///
 /// As for [`bytes`].
-pub(crate) unsafe fn text<'a>(pointer: *const u8, size: usize) -> Answer<&'a str> {
+pub unsafe fn text<'a>(pointer: *const u8, size: usize) -> Answer<&'a str> {
     // SAFETY: the caller vouches for it.
     let bytes = unsafe { bytes(pointer, size) }?;
     core::str::from_utf8(bytes).map_err(|_not_utf8| Code(ROLLBOOK_E_UTF8))
@@ -53,7 +53,7 @@ pub(crate) unsafe fn text<'a>(pointer: *const u8, size: usize) -> Answer<&'a str
 ///
 /// `pointer` is NULL, or is valid for reading `count` values while the result lives. Any bytes are
 /// a value of `T`.
-pub(crate) unsafe fn values<'a, T: Plain>(pointer: *const T, count: usize) -> Answer<&'a [T]> {
+pub unsafe fn values<'a, T: Plain>(pointer: *const T, count: usize) -> Answer<&'a [T]> {
     if count == 0 {
         return Ok(&[]);
     }
@@ -73,7 +73,7 @@ pub(crate) unsafe fn values<'a, T: Plain>(pointer: *const T, count: usize) -> An
 /// # Safety
 ///
 /// As for [`bytes`].
-pub(crate) unsafe fn peer_id(pointer: *const u8, size: usize) -> Answer<PeerId> {
+pub unsafe fn peer_id(pointer: *const u8, size: usize) -> Answer<PeerId> {
     // SAFETY: the caller vouches for it.
     let bytes = unsafe { bytes(pointer, size) }?;
     PeerId::from_bytes(bytes).map_err(|_why| Code(ROLLBOOK_E_PEER_ID))
@@ -93,8 +93,10 @@ pub(crate) fn apart(read: (*const u8, usize), written: (*mut u8, usize)) -> Answ
 }
 
 /// A buffer of the caller for results, which need not hold values yet.
-pub(crate) struct Buffer<'a> {
-    pub(crate) bytes: &'a mut [u8],
+#[derive(Debug)]
+pub struct Buffer<'a> {
+    /// Its bytes.
+    pub bytes: &'a mut [u8],
     used: Out<usize>,
 }
 
@@ -106,7 +108,7 @@ impl Buffer<'_> {
     ///
     /// `pointer` is NULL or valid for writing `capacity` bytes that nobody else uses meanwhile;
     /// `used` is NULL or valid for writing.
-    pub(crate) unsafe fn new<'a>(
+    pub unsafe fn new<'a>(
         pointer: *mut u8,
         capacity: usize,
         used: *mut usize,
@@ -132,13 +134,14 @@ impl Buffer<'_> {
     }
 
     /// Says how much of it is used.
-    pub(crate) fn put_used(&mut self, size: usize) {
+    pub fn put_used(&mut self, size: usize) {
         self.used.put(size);
     }
 }
 
 /// A place of the caller for one result.
-pub(crate) struct Out<T>(*mut T);
+#[derive(Debug)]
+pub struct Out<T>(*mut T);
 
 impl<T> Out<T> {
     /// The place at `pointer`.
@@ -146,7 +149,7 @@ impl<T> Out<T> {
     /// # Safety
     ///
     /// `pointer` is NULL or valid for writing, for as long as the result lives.
-    pub(crate) unsafe fn new(pointer: *mut T) -> Answer<Out<T>> {
+    pub unsafe fn new(pointer: *mut T) -> Answer<Out<T>> {
         if pointer.is_null() {
             return Err(Code(ROLLBOOK_E_NULL));
         }
@@ -159,7 +162,7 @@ impl<T> Out<T> {
     /// # Safety
     ///
     /// As for [`Out::new`].
-    pub(crate) unsafe fn wanted(pointer: *mut T) -> Answer<Option<Out<T>>> {
+    pub unsafe fn wanted(pointer: *mut T) -> Answer<Option<Out<T>>> {
         if pointer.is_null() {
             return Ok(None);
         }
@@ -168,7 +171,7 @@ impl<T> Out<T> {
     }
 
     /// Puts the result.
-    pub(crate) fn put(&mut self, value: T) {
+    pub fn put(&mut self, value: T) {
         // SAFETY: it is aligned and not NULL, and `new`'s caller vouched that it can be written.
         unsafe { self.0.write(value) }
     }
@@ -179,7 +182,7 @@ impl<T> Out<T> {
 /// # Safety
 ///
 /// All bytes, and all zeros, are a value; there is no padding.
-pub(crate) unsafe trait Plain: Copy {}
+pub unsafe trait Plain: Copy {}
 
 /// Reads a structure of the caller, who knows `size` bytes of it: those that it does not know are
 /// zeros, and of those that are not known here none may be anything else.
@@ -187,7 +190,7 @@ pub(crate) unsafe trait Plain: Copy {}
 /// # Safety
 ///
 /// `pointer` is NULL or valid for reading `size` bytes.
-pub(crate) unsafe fn read_sized<T: Plain>(pointer: *const T, size: usize) -> Answer<T> {
+pub unsafe fn read_sized<T: Plain>(pointer: *const T, size: usize) -> Answer<T> {
     if size == 0 {
         return Err(Code(ROLLBOOK_E_UNSUPPORTED));
     }
@@ -207,7 +210,8 @@ pub(crate) unsafe fn read_sized<T: Plain>(pointer: *const T, size: usize) -> Ans
 
 /// A structure of the caller for a result, of which it knows `size` bytes: those that are not known
 /// here become zeros.
-pub(crate) struct SizedOut<T> {
+#[derive(Debug)]
+pub struct SizedOut<T> {
     pointer: *mut u8,
     size: usize,
     kind: core::marker::PhantomData<T>,
@@ -219,7 +223,7 @@ impl<T: Plain> SizedOut<T> {
     /// # Safety
     ///
     /// `pointer` is NULL or valid for writing `size` bytes, for as long as the result lives.
-    pub(crate) unsafe fn new(pointer: *mut T, size: usize) -> Answer<SizedOut<T>> {
+    pub unsafe fn new(pointer: *mut T, size: usize) -> Answer<SizedOut<T>> {
         if pointer.is_null() {
             return Err(Code(ROLLBOOK_E_NULL));
         }
@@ -230,7 +234,7 @@ impl<T: Plain> SizedOut<T> {
     }
 
     /// Puts the result, as far as the caller knows it.
-    pub(crate) fn put(&mut self, value: &T) {
+    pub fn put(&mut self, value: &T) {
         let known = self.size.min(size_of::<T>());
         // SAFETY: `new`'s caller vouched that `size` bytes can be written; a plain value is bytes.
         unsafe {
@@ -241,7 +245,8 @@ impl<T: Plain> SizedOut<T> {
 }
 
 /// A row of such structures.
-pub(crate) struct SizedRow<T> {
+#[derive(Debug)]
+pub struct SizedRow<T> {
     pointer: *mut u8,
     size: usize,
     capacity: usize,
@@ -255,7 +260,7 @@ impl<T: Plain> SizedRow<T> {
     ///
     /// `pointer` is NULL or valid for writing `capacity * size` bytes, for as long as the result
     /// lives.
-    pub(crate) unsafe fn new(pointer: *mut T, size: usize, capacity: usize) -> Answer<SizedRow<T>> {
+    pub unsafe fn new(pointer: *mut T, size: usize, capacity: usize) -> Answer<SizedRow<T>> {
         if size == 0 || size.checked_mul(capacity).is_none_or(|all| isize::try_from(all).is_err()) {
             return Err(Code(ROLLBOOK_E_UNSUPPORTED));
         }
@@ -266,12 +271,12 @@ impl<T: Plain> SizedRow<T> {
     }
 
     /// How many it has room for.
-    pub(crate) fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// Puts the result at place `index`, which is below the capacity.
-    pub(crate) fn put(&mut self, index: usize, value: &T) {
+    pub fn put(&mut self, index: usize, value: &T) {
         assert!(index < self.capacity, "a row is not written behind its end");
         // SAFETY: the place is within what `new`'s caller vouched for.
         let pointer = unsafe { self.pointer.add(index * self.size) };

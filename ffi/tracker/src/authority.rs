@@ -206,7 +206,7 @@ unsafe fn decide_with(
 }
 
 /// The grant of a number.
-pub(crate) fn grant(number: u8) -> Answer<Grant> {
+pub fn grant(number: u8) -> Answer<Grant> {
     let grant = match number {
         ROLLBOOK_GRANT_STAKED => Some(Grant::STAKED),
         ROLLBOOK_GRANT_VALIDATOR => Some(Grant::VALIDATOR),

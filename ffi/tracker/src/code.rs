@@ -111,10 +111,10 @@ const TEXTS: [(i32, &CStr); 33] = [
 
 /// What a function answers instead of `ROLLBOOK_OK`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Code(pub(crate) i32);
+pub struct Code(pub i32);
 
 /// How the body of a function ends.
-pub(crate) type Answer<T = ()> = Result<T, Code>;
+pub type Answer<T = ()> = Result<T, Code>;
 
 /// The text of `code`, for people. Never NULL; the text is static.
 #[unsafe(no_mangle)]

@@ -19,11 +19,7 @@ pub struct rollbook_error_t {
 
 impl rollbook_error_t {
     /// An error of a code with as much of its sentence as there is room for.
-    pub(crate) fn new(
-        code: Code,
-        offset: u32,
-        message: impl core::fmt::Display,
-    ) -> rollbook_error_t {
+    pub fn new(code: Code, offset: u32, message: impl core::fmt::Display) -> rollbook_error_t {
         use core::fmt::Write as _;
         let mut text = Text { bytes: [0; 112], used: 0 };
         // A sentence that is cut is still better than none.
@@ -53,7 +49,7 @@ impl core::fmt::Write for Text {
 }
 
 /// Runs the body of a function that has no handle.
-pub(crate) fn guard(body: impl FnOnce() -> Answer) -> i32 {
+pub fn guard(body: impl FnOnce() -> Answer) -> i32 {
     match caught(body) {
         Some(answer) => number(answer),
         None => crate::code::ROLLBOOK_E_PANIC,
@@ -61,7 +57,7 @@ pub(crate) fn guard(body: impl FnOnce() -> Answer) -> i32 {
 }
 
 /// The number of an answer.
-pub(crate) fn number(answer: Answer) -> i32 {
+pub fn number(answer: Answer) -> i32 {
     match answer {
         Ok(()) => ROLLBOOK_OK,
         Err(Code(code)) => code,
@@ -70,13 +66,13 @@ pub(crate) fn number(answer: Answer) -> i32 {
 
 /// What `body` gives; nothing if it panicked.
 #[cfg(any(feature = "std", test))]
-pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
+pub fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
     // Whatever a panic leaves behind half done is not looked at again: its handle is poisoned.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).ok()
 }
 
 /// What `body` gives: here a panic does not return.
 #[cfg(not(any(feature = "std", test)))]
-pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
+pub fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
     Some(body())
 }

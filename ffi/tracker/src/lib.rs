@@ -73,3 +73,16 @@ pub use select::*;
 pub use statement::*;
 pub use status::*;
 pub use version::*;
+
+/// How arguments are taken in, results put out and faults caught: for the library of a whole node,
+/// which has the same conventions. No Rust API for anybody else.
+#[doc(hidden)]
+pub mod support {
+    pub use crate::{
+        announcement::fields,
+        args::{Buffer, Out, Plain, SizedOut, SizedRow, bytes, peer_id, read_sized, text, values},
+        authority::grant,
+        code::{Answer, Code},
+        guard::{caught, guard, number},
+    };
+}

@@ -43,7 +43,7 @@ impl rollbook_peer_id_t {
     pub(crate) const NONE: rollbook_peer_id_t = rollbook_peer_id_t { size: 0, bytes: [0; 47] };
 
     /// The peer id in it.
-    pub(crate) fn read(&self) -> Answer<PeerId> {
+    pub fn read(&self) -> Answer<PeerId> {
         let bytes = self.bytes.get(..self.size.into()).ok_or(Code(ROLLBOOK_E_PEER_ID))?;
         PeerId::from_bytes(bytes).map_err(|_why| Code(ROLLBOOK_E_PEER_ID))
     }
