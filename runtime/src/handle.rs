@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use libp2p::Multiaddr;
-use rollbook_core::PeerId;
+use rollbook_core::{HeapTracker, Now, PeerId};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -61,6 +61,12 @@ impl NodeHandle {
     /// Where it listens: full addresses that end in `/p2p/ID`.
     pub fn listen_addresses(&self) -> Vec<Multiaddr> {
         self.shared.listen_addresses()
+    }
+
+    /// Looks at the tracker itself, for what the other functions do not show, or without their
+    /// copies. The node waits meanwhile: a look is short, and uses no handle of this node.
+    pub fn look<T>(&self, look: impl FnOnce(&HeapTracker, Now) -> T) -> T {
+        look(&self.shared.tracker(), self.shared.clock.now())
     }
 
     /// One node of the roll.
