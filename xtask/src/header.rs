@@ -16,13 +16,16 @@ struct Header {
     /// The files that it is made of, in the order in which a reader wants them.
     folder: &'static str,
     files: &'static [&'static str],
-    /// What is included before everything else.
+    /// What is included before everything else, of the system and of the project.
     includes: &'static [&'static str],
+    own_includes: &'static [&'static str],
     /// What stands before the declarations.
     about: &'static str,
 }
 
-const HEADERS: [Header; 1] = [Header {
+const HEADERS: [Header; 2] = [TRACKER, NODE];
+
+const TRACKER: Header = Header {
     path: "include/rollbook.h",
     folder: "ffi/tracker/src",
     files: &[
@@ -49,11 +52,31 @@ const HEADERS: [Header; 1] = [Header {
         "multiaddr.rs",
     ],
     includes: &["stddef.h", "stdint.h"],
+    own_includes: &[],
     about: include_str!("header/rollbook.txt"),
-}];
+};
+
+const NODE: Header = Header {
+    path: "include/rollbook_node.h",
+    folder: "ffi/node/src",
+    files: &[
+        "settings.rs",
+        "handle.rs",
+        "start.rs",
+        "roll.rs",
+        "figures.rs",
+        "events.rs",
+        "commands.rs",
+        "decisions.rs",
+        "import.rs",
+    ],
+    includes: &[],
+    own_includes: &["rollbook.h"],
+    about: include_str!("header/rollbook_node.txt"),
+};
 
 /// Functions that are for tests alone.
-const EXCLUDED: [&str; 1] = ["rollbook_tracker_panic"];
+const EXCLUDED: [&str; 2] = ["rollbook_runtime_panic", "rollbook_tracker_panic"];
 
 /// The `header` command: writes all headers.
 pub(crate) fn write() -> Result<()> {
@@ -119,6 +142,7 @@ impl Header {
             line_length: 100,
             ..Config::default()
         };
+        config.includes = self.own_includes.iter().map(|name| (*name).to_owned()).collect();
         config.sys_includes = self.includes.iter().map(|name| (*name).to_owned()).collect();
         // It stands in a buffer, so no function names it.
         config.export.include = vec!["rollbook_output_t".to_owned()];
