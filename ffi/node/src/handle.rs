@@ -275,3 +275,30 @@ pub unsafe extern "C" fn rollbook_runtime_panic(runtime: *mut rollbook_runtime_t
     // SAFETY: the caller's pointer, as described.
     unsafe { enter(runtime, |_node| panic!("asked for by a test")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::start::rollbook_runtime_start_toml;
+
+    #[test]
+    fn a_handle_is_not_freed_while_a_call_is_in_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let toml = format!("data-dir = {:?}\nlisten = \"/ip4/127.0.0.1/tcp/0\"\n", dir.path());
+        let mut runtime = core::ptr::null_mut();
+        let no_error = core::ptr::null_mut();
+        // SAFETY: the pointers are of what is here, and the handle is freed once.
+        unsafe {
+            let (text, size) = (toml.as_ptr(), toml.len());
+            let started = rollbook_runtime_start_toml(text, size, &mut runtime, no_error);
+            assert_eq!(started, ROLLBOOK_OK);
+            let entered = enter(runtime, |_node| {
+                assert_eq!(rollbook_runtime_free(runtime), ROLLBOOK_E_BUSY);
+                assert_eq!(rollbook_runtime_stop(runtime, ROLLBOOK_FOREVER), ROLLBOOK_OK);
+                Ok(())
+            });
+            assert_eq!(entered, ROLLBOOK_OK);
+            assert_eq!(rollbook_runtime_free(runtime), ROLLBOOK_OK);
+        }
+    }
+}
