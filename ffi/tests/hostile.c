@@ -4,7 +4,7 @@
  * the error that the header names, and changes nothing.
  */
 
-#include "check.h"
+#include "trackers.h"
 
 #define NOW 1000, 1790000001
 

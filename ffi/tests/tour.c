@@ -4,7 +4,7 @@
  * authorities.
  */
 
-#include "check.h"
+#include "trackers.h"
 
 /* Two nodes whose outputs are taken by `rollbook_tracker_drain`. */
 struct node {
