@@ -25,9 +25,10 @@
  *   they are on disk, for as long as timeout_ms says: 0 does not wait, ROLLBOOK_FOREVER waits as
  *   long as it takes. A command that was not carried out in time, ROLLBOOK_E_TIMEOUT, may still be.
  * - The threads of a node belong to the library. They never call into the program, and take no
- *   signals that the process gets. The library changes no signal's disposition, writes nothing to
- *   standard output, and keeps no state outside its handles. In a child that fork made there are no
- *   such threads: a node is not to be used there.
+ *   signals that the process gets. The library changes no signal's disposition and writes nothing
+ *   to standard output. When a handle is freed its threads have ended, but for one of the network
+ *   stack that keeps the time for all nodes of the process: a shared library is not to be unloaded.
+ *   In a child that fork made there are no such threads: a node is not to be used there.
  */
 
 

@@ -137,3 +137,42 @@ fn dispositions() -> Vec<(usize, i32)> {
     };
     (1..=64).filter_map(read).collect()
 }
+
+/// The threads of this process by their names, each with the signals that it does not take.
+#[cfg(target_os = "linux")]
+fn blocked_signals() -> Vec<(String, u64)> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("it is there");
+    // A thread may end while it is looked at.
+    let read = |task: std::path::PathBuf| {
+        let name = std::fs::read_to_string(task.join("comm")).ok()?;
+        let status = std::fs::read_to_string(task.join("status")).ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t"))?;
+        Some((name.trim().to_owned(), u64::from_str_radix(mask, 16).ok()?))
+    };
+    tasks.filter_map(|task| read(task.ok()?.path())).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn signals_of_the_process_are_for_threads_of_the_program() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let node = start(&settings(), dir.path());
+    node.await_online(&node.peer_id());
+    let blocked = blocked_signals();
+    let bit = |signal: i32| 1 << (signal - 1);
+    for name in ["rollbook", "rollbook-disk"] {
+        let masks = blocked.iter().filter(|(known, _)| known == name).map(|(_, mask)| mask);
+        let masks: Vec<&u64> = masks.collect();
+        assert!(!masks.is_empty(), "{name}");
+        for mask in masks {
+            for signal in [libc::SIGPIPE, libc::SIGTERM, libc::SIGINT, libc::SIGCHLD] {
+                assert_ne!(mask & bit(signal), 0, "{name}: {mask:x}");
+            }
+            assert_eq!(mask & bit(libc::SIGSEGV), 0, "{name}: {mask:x}");
+        }
+    }
+    let own = thread::current();
+    let own = own.name().expect("a test has a name");
+    let taken = blocked.iter().find(|(name, _)| own.starts_with(name.as_str()));
+    assert_eq!(taken.map(|(_, mask)| mask & bit(libc::SIGTERM)), Some(0), "this one takes them");
+}
