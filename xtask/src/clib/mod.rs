@@ -4,6 +4,7 @@ mod archive;
 mod dist;
 mod firmware;
 mod install;
+mod node;
 mod programs;
 mod suite;
 mod vectors;
@@ -41,8 +42,16 @@ pub(crate) const TRACKER: Library = Library {
     about: "The roll of a peer-to-peer network, as a state machine that a program drives",
 };
 
+/// A whole node, and the tracker.
+pub(crate) const NODE: Library = Library {
+    name: "rollbook_node",
+    package: "rollbook-node-c",
+    headers: &["include/rollbook.h", "include/rollbook_node.h"],
+    about: "A whole node that keeps the roll of a peer-to-peer network",
+};
+
 /// All of them.
-pub(crate) const LIBRARIES: [&Library; 1] = [&TRACKER];
+pub(crate) const LIBRARIES: [&Library; 2] = [&TRACKER, &NODE];
 
 /// The major and minor number of the ABI, as `ROLLBOOK_ABI_VERSION` has them.
 pub(crate) const ABI: (u32, u32) = (1, 0);

@@ -66,12 +66,12 @@ pub(crate) fn linked_to(archive: &Path, system: &str) -> Vec<String> {
     flags
 }
 
-/// Runs a program in memory that is watched: a leak, or a read of what was never written, is an
-/// error.
-pub(crate) fn run_in_valgrind(program: &Path, arguments: &[&str]) -> Result<()> {
+/// Runs a program in memory that is watched: a leak of these kinds, or a read of what was never
+/// written, is an error.
+pub(crate) fn run_in_valgrind(program: &Path, arguments: &[&str], leaks: &str) -> Result<()> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
-    valgrind.args(["--errors-for-leak-kinds=definite,possible", "--fair-sched=yes"]);
+    valgrind.arg(format!("--errors-for-leak-kinds={leaks}")).arg("--fair-sched=yes");
     run(valgrind.arg(program).args(arguments))
 }
 

@@ -12,7 +12,7 @@ use super::archive::{self, Build};
 use super::firmware::{self, Capacity};
 use super::install::{self, Wanted};
 use super::programs::{self, Way, compile, linked_to, run_in_valgrind};
-use super::{TRACKER, dist, vectors};
+use super::{Library, TRACKER, dist, node, vectors};
 use crate::header;
 use crate::report::Outcome;
 use crate::run::{cargo, read, root, run};
@@ -49,6 +49,7 @@ pub(crate) fn suite() -> Result<Outcome> {
     from_c(&folder)?;
     installed(&folder)?;
     device(&folder)?;
+    node::test(&folder)?;
     Ok(Outcome::Passed)
 }
 
@@ -69,7 +70,7 @@ fn from_c(folder: &Path) -> Result<()> {
             // A fault is asked for, and where it was is of no interest.
             run(Command::new(&program).env("RUST_BACKTRACE", "0"))?;
             if way == Way::C("c99") {
-                run_in_valgrind(&program, &[])?;
+                run_in_valgrind(&program, &[], "definite,possible")?;
             }
         }
         let udp = folder.join("udp");
@@ -151,7 +152,7 @@ fn installed(folder: &Path) -> Result<()> {
     flags.retain(|flag| *flag != format!("-L{}", prefix.join("lib").display()));
     compile(Way::C("c99"), &[source], Path::new("."), &flags, &program)?;
     run(&mut Command::new(&program))?;
-    beside(folder, &prefix.join("lib/librollbook.a"), &prefix)?;
+    beside(folder, &TRACKER, &Build::of("release"), &prefix)?;
     document(&prefix)?;
     unpacked(folder)
 }
@@ -171,14 +172,20 @@ fn unpacked(folder: &Path) -> Result<()> {
 }
 
 /// A program that has another archive with Rust in it, with a standard library of its own.
-fn beside(folder: &Path, archive: &Path, prefix: &Path) -> Result<()> {
+pub(super) fn beside(
+    folder: &Path,
+    library: &Library,
+    build: &Build,
+    prefix: &Path,
+) -> Result<()> {
     let other = folder.join("libother.a");
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition", "2024", "--crate-type", "staticlib", "-O", "-C", "lto=fat"]);
     run(rustc.arg(root().join("ffi/tests/beside.rs")).arg("-o").arg(&other))?;
-    let system = archive::system_libraries(&TRACKER, &Build::of("release"))?;
+    let system = archive::system_libraries(library, build)?;
     let mut linked = vec![other.display().to_string()];
-    linked.extend(linked_to(archive, &system));
+    let archive = prefix.join(format!("lib/lib{}.a", library.name));
+    linked.extend(linked_to(&archive, &system));
     let program = folder.join("beside");
     let include = prefix.join("include");
     compile(Way::C("c99"), &["ffi/tests/beside.c"], &include, &linked, &program)?;
