@@ -9,7 +9,7 @@ use core::mem::size_of;
 use std::{
     io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rollbook::{EventKind, NodeHandle, NumberedEvent, Watch};
@@ -132,6 +132,13 @@ impl Events {
                 None => self.changed.wait(place).unwrap_or_else(PoisonError::into_inner),
             };
         }
+    }
+
+    /// Waits until no event follows those that there are.
+    pub(crate) fn await_end(&self, time_max: Duration) {
+        let is_open = |place: &mut Place| !place.is_closed;
+        let waited = self.changed.wait_timeout_while(self.place(), time_max, is_open);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Takes the next event, and says how many before it were lost.

