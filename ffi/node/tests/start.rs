@@ -89,10 +89,13 @@ fn a_directory_has_one_node_at_a_time() {
     drop(start(&settings(), dir.path()));
 }
 
+/// Makes settings unusable.
+type Spoil = fn(&mut rollbook_settings_t);
+
 #[test]
 fn settings_that_cannot_be_used_are_refused_with_a_sentence() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let cases: [(fn(&mut rollbook_settings_t), &str); 14] = [
+    let cases: [(Spoil, &str); 14] = [
         (|s| s.network_size = 33, "the network's name is too long"),
         (|s| (s.network_size, s.network[0]) = (1, 0xff), "the network's name is not UTF-8"),
         (|s| (s.network_size, s.network[0]) = (1, b'!'), "network `!`"),
