@@ -349,7 +349,8 @@ int32_t rollbook_authority_parse(const uint8_t *text,
 /**
  * Says that this node leaves, brings everything to disk and stops: within a few seconds, where the
  * disk works. Calls of other threads that wait for events or commands then return. The roll can
- * still be read, as it was. To stop a node that has stopped does nothing.
+ * still be read, as it was. To stop a node that has stopped does nothing, and says again how it
+ * ended: also of one that ended by itself.
  *
  * @param timeout_ms how long to wait for it; a node that has not stopped by then goes on stopping,
  *        and the function may be called again to wait for more. `ROLLBOOK_FOREVER` waits until it

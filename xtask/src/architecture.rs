@@ -1,8 +1,8 @@
 //! Who may depend on whom, read from the manifests.
 //!
-//! core <- runtime <- node. Nothing depends on tests, benches or xtask. What makes a program of
-//! the core's state machine, a runtime, a network, a source of randomness, appears in the crates
-//! named here and in no other.
+//! core <- runtime <- node; core <- ffi/tracker; runtime, ffi/tracker <- ffi/node. Nothing depends
+//! on tests, benches or xtask. What makes a program of the core's state machine, a runtime, a
+//! network, a source of randomness, appears in the crates named here and in no other.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,18 @@ fn forbidden(name: &str, dependency: &str) -> Option<String> {
     };
     let (_, users) = RESTRICTED.iter().find(|(family, _)| is_of(family))?;
     let is_allowed = name == "rollbook-tests" || users.contains(&name);
-    (!is_allowed).then(|| format!("{name} may not use {dependency}, only {}", users.join(" and ")))
+    (!is_allowed).then(|| format!("{name} may not use {dependency}, only {}", listed(users)))
+}
+
+/// Names as a sentence lists them.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first @ .., before, last] => {
+            let first: String = first.iter().map(|name| format!("{name}, ")).collect();
+            format!("{first}{before} and {last}")
+        }
+        names => names.concat(),
+    }
 }
 
 fn package_name(manifest: &Table) -> String {
@@ -151,8 +162,9 @@ mod tests {
             verdict(manifest),
             [
                 "rollbook-core may not use libp2p, only rollbook",
-                "rollbook-core may not use tokio, only rollbook and rollbook-node and rollbook-node-c",
-                "rollbook-core may not use tokio-stream, only rollbook and rollbook-node and rollbook-node-c",
+                "rollbook-core may not use tokio, only rollbook, rollbook-node and rollbook-node-c",
+                "rollbook-core may not use tokio-stream, only rollbook, rollbook-node and \
+                 rollbook-node-c",
             ]
         );
     }

@@ -180,3 +180,112 @@ fn a_text_that_names_no_authority_is_told_by_its_place() {
     }
     assert_eq!(authority(&format!("/p2p/{id}")).address.size, 0);
 }
+
+/// The same numbers every time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+
+    /// Some bytes, or NULL with a size that it does not have.
+    fn bytes(&mut self, some: &[u8]) -> (*const u8, usize) {
+        match self.next(4) {
+            0 => (ptr::null(), 40),
+            1 => (ptr::null(), 0),
+            2 => (some.as_ptr(), usize::try_from(self.next(38)).expect("it is small")),
+            _ => (some.as_ptr(), some.len()),
+        }
+    }
+}
+
+#[test]
+fn calls_at_random_are_answered_and_break_nothing() {
+    const CALLS: u32 = 20_000;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let node = start(&settings(), dir.path());
+    let own = node.peer_id();
+    node.await_online(&own);
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let mut answers = std::collections::BTreeMap::<i32, u32>::new();
+    let mut random = [0_u8; 38];
+    for _call in 0..CALLS {
+        random.fill_with(|| u8::try_from(numbers.next(256)).expect("it is a byte"));
+        let some = if numbers.next(2) == 0 { &own.bytes[..38] } else { &random[..] };
+        let answer = call(node.0, &mut numbers, some);
+        *answers.entry(answer).or_default() += 1;
+    }
+    assert!(answers.keys().all(|answer| (ROLLBOOK_E_IN_USE..=ROLLBOOK_NOTHING).contains(answer)));
+    assert!(!answers.contains_key(&ROLLBOOK_E_PANIC), "{answers:?}");
+    // So it was not always the same answer.
+    assert!(answers.len() >= 8 && answers.contains_key(&ROLLBOOK_OK), "{answers:?}");
+    assert!(node.get(&own).is_some());
+}
+
+/// One call of some function with some arguments.
+fn call(runtime: *mut rollbook_runtime_t, numbers: &mut Numbers, some: &[u8]) -> i32 {
+    let (peer, size) = numbers.bytes(some);
+    let byte = |numbers: &mut Numbers| u8::try_from(numbers.next(20)).expect("it is small");
+    let mut text = [0_u8; 256];
+    let mut count = 0_usize;
+    let capacity = usize::try_from(numbers.next(256)).expect("it is small");
+    // SAFETY: a handle; pointers that are NULL or of what is here, with sizes that are not more;
+    // zeros are a value of each structure.
+    unsafe {
+        let mut seen: rollbook_node_t = core::mem::zeroed();
+        let mut event: rollbook_runtime_event_t = core::mem::zeroed();
+        let mut said: rollbook_announcement_t = core::mem::zeroed();
+        let seen_size = match numbers.next(3) {
+            0 => 0,
+            1 => size_of::<rollbook_node_t>() / 2,
+            _ => size_of::<rollbook_node_t>(),
+        };
+        let out = if numbers.next(4) == 0 { null() } else { &raw mut seen };
+        match numbers.next(14) {
+            0 => rollbook_runtime_get(runtime, peer, size, out, seen_size),
+            1 => rollbook_runtime_nodes(runtime, peer, size, out, seen_size, 1, &mut count),
+            2 => {
+                let granted = byte(numbers);
+                let taken = &mut count;
+                rollbook_runtime_select(runtime, peer, size, granted, out, seen_size, 1, taken)
+            }
+            3 => rollbook_runtime_next_event(
+                runtime,
+                &mut event,
+                size_of::<rollbook_runtime_event_t>(),
+            ),
+            4 => rollbook_runtime_seek_event(runtime, numbers.next(9)),
+            5 => rollbook_runtime_wait(runtime, 0),
+            6 => rollbook_runtime_observe(runtime, peer, size, byte(numbers), 1, TIME_MAX_MS),
+            7 => rollbook_runtime_grant(runtime, peer, size, byte(numbers), TIME_MAX_MS),
+            8 => rollbook_runtime_revoke(runtime, peer, size, byte(numbers), TIME_MAX_MS),
+            9 => rollbook_runtime_remove(runtime, peer, size, TIME_MAX_MS),
+            10 => {
+                let index = u32::from(byte(numbers));
+                let text = text.as_mut_ptr();
+                rollbook_runtime_listen_address(runtime, index, text, capacity, &mut count)
+            }
+            11 => {
+                let mut fact: rollbook_fact_t = core::mem::zeroed();
+                let index = u32::from(byte(numbers));
+                let fact_size = size_of::<rollbook_fact_t>();
+                rollbook_runtime_explain(runtime, peer, size, index, &mut fact, fact_size)
+            }
+            12 => {
+                said.address_count = byte(numbers);
+                said.agent_size = byte(numbers) * 4;
+                said.agent.fill(byte(numbers) + b'a');
+                let said_size = size_of::<rollbook_announcement_t>();
+                rollbook_runtime_announce(runtime, &said, said_size, TIME_MAX_MS)
+            }
+            _ => {
+                let mut authority = core::mem::MaybeUninit::<rollbook_authority_t>::uninit();
+                rollbook_authority_parse(peer, size, authority.as_mut_ptr(), null())
+            }
+        }
+    }
+}

@@ -172,12 +172,7 @@ fn unpacked(folder: &Path) -> Result<()> {
 }
 
 /// A program that has another archive with Rust in it, with a standard library of its own.
-pub(super) fn beside(
-    folder: &Path,
-    library: &Library,
-    build: &Build,
-    prefix: &Path,
-) -> Result<()> {
+pub(super) fn beside(folder: &Path, library: &Library, build: &Build, prefix: &Path) -> Result<()> {
     let other = folder.join("libother.a");
     let mut rustc = Command::new("rustc");
     rustc.args(["--edition", "2024", "--crate-type", "staticlib", "-O", "-C", "lto=fat"]);
