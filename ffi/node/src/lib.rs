@@ -16,11 +16,11 @@
 //! rules are in the header in the words of its readers (`xtask/src/header/rollbook_node.txt`).
 //!
 //! Invariants:
-//! - every function that takes a handle runs behind [`handle::enter`], every other one behind
-//!   [`support::guard`]: NULL, a foreign handle and a panic are answers, not undefined behaviour;
+//! - every function that takes a handle runs behind `handle::enter`, every other one behind
+//!   `guard`: NULL, a foreign handle and a panic are answers, not undefined behaviour;
 //! - a handle is not freed while a call is in it, so calls share it without a lock;
 //! - the caller's threads wait and do nothing else: sockets and files are used by threads of the
-//!   node, which take no signals of the process ([`threads`]);
+//!   node, which take no signals of the process (module `threads`);
 //! - nothing is kept that a caller's pointer points to, and no memory changes hands.
 
 // What the tracker's library exports is exported here too.

@@ -19,8 +19,8 @@
 //! rules are in the header in the words of its readers (`xtask/src/header/rollbook.txt`).
 //!
 //! Invariants:
-//! - every function that takes a handle runs behind [`handle::enter`], every other one behind
-//!   [`guard::guard`]: NULL, a foreign handle and a panic are answers, not undefined behaviour;
+//! - every function that takes a handle runs behind `handle::enter`, every other one behind
+//!   `guard::guard`: NULL, a foreign handle and a panic are answers, not undefined behaviour;
 //! - an error changes nothing, but where its description says otherwise;
 //! - nothing is kept that a caller's pointer points to, and no memory changes hands;
 //! - only integers of fixed width cross, in structures without padding. What comes in as a code is
