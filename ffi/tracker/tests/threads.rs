@@ -71,7 +71,8 @@ fn a_second_call_at_the_same_time_is_answered_busy() {
         }
     });
     assert_eq!(done.load(Ordering::Relaxed) + busy.load(Ordering::Relaxed), THREADS * CALLS);
-    assert!(done.load(Ordering::Relaxed) >= CALLS);
+    // One that is taken off the processor within its call keeps all others out meanwhile.
+    assert!(done.load(Ordering::Relaxed) > 0);
     // SAFETY: the handle is live, and is not used again.
     assert_eq!(unsafe { rollbook_tracker_free(shared.0) }, ROLLBOOK_OK);
 }
