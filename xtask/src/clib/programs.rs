@@ -72,6 +72,7 @@ pub(crate) fn run_in_valgrind(program: &Path, arguments: &[&str], leaks: &str) -
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
     valgrind.arg(format!("--errors-for-leak-kinds={leaks}")).arg("--fair-sched=yes");
+    valgrind.arg(format!("--show-leak-kinds={leaks}"));
     run(valgrind.arg(program).args(arguments))
 }
 
