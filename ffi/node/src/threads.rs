@@ -6,6 +6,7 @@
 //!   ends nobody's process;
 //! - no signal's disposition is changed.
 
+use core::mem::MaybeUninit;
 use std::io;
 
 use tokio::runtime::{Builder, Runtime};
@@ -21,19 +22,41 @@ pub(crate) fn start(count: u32) -> io::Result<Runtime> {
     if let Some(count) = usize::try_from(count).ok().filter(|count| *count > 0) {
         builder.worker_threads(count);
     }
-    builder.thread_name("rollbook").on_thread_start(block_signals).enable_all().build()
+    builder.thread_name("rollbook").enable_all();
+    // A thread begins with what the one that makes it takes, so there is no moment in which it takes
+    // more. Those that the first ones make are made as these are.
+    let _blocked = Blocked::new();
+    builder.build()
 }
 
-/// Lets the calling thread take no signals from outside.
-fn block_signals() {
-    let mut all = core::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is filled before anything is taken out of it, and is only read after that.
-    // The functions cannot fail on a set and signals that exist.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        for signal in OF_THE_THREAD {
-            libc::sigdelset(all.as_mut_ptr(), signal);
+/// While it is there, the calling thread takes no signals from outside.
+struct Blocked {
+    /// Which ones it did not take before.
+    before: libc::sigset_t,
+}
+
+impl Blocked {
+    fn new() -> Blocked {
+        let mut all = MaybeUninit::<libc::sigset_t>::zeroed();
+        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: the sets are valid for writing, and any bits are one. The functions cannot fail on
+        // sets and signals that exist.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            for signal in OF_THE_THREAD {
+                libc::sigdelset(all.as_mut_ptr(), signal);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
+            Blocked { before: before.assume_init() }
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), core::ptr::null_mut());
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        // SAFETY: the set is one, and nothing is asked for.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &self.before, core::ptr::null_mut());
+        }
     }
 }
