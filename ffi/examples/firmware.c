@@ -4,7 +4,8 @@
  * to back.
  *
  * Then the power is cut at every byte that is ever written to the flash, and each time the device
- * is started again: whatever it had acknowledged is there.
+ * is started again: whatever it had acknowledged is there. Where the marks of the areas are lost it
+ * gets back from the member what it said.
  *
  * The library is made for it, for 8 nodes here:
  *
@@ -96,12 +97,22 @@ static int write_mark(struct journal *journal, int area, uint32_t number)
     return flash_write(journal->flash, area, 0, mark, sizeof mark);
 }
 
-/* Takes the area that counts; of a new device, begins the first one. */
+/* Whether an area is erased from a place on. */
+static int is_erased(const struct flash *flash, int area, size_t at)
+{
+    while (at < AREA_SIZE && flash->area[area][at] == ERASED) {
+        at++;
+    }
+    return at == AREA_SIZE;
+}
+
+/* Takes the area that counts, or begins one. */
 static int journal_open(struct journal *journal, struct flash *flash, const rollbook_peer_id_t *id)
 {
     uint32_t numbers[2];
     uint8_t frame[ROLLBOOK_FRAME_SIZE_MAX];
     size_t size;
+    int is_new;
     numbers[0] = mark_of(flash, 0);
     numbers[1] = mark_of(flash, 1);
     journal->flash = flash;
@@ -111,15 +122,19 @@ static int journal_open(struct journal *journal, struct flash *flash, const roll
     if (journal->number > 0) {
         return 1;
     }
-    /* A new identity: its journal begins with whose it is. */
-    if (!flash_erase(flash, 0)
-        || rollbook_journal_begin(id->bytes, id->size, frame, sizeof frame, &size) != ROLLBOOK_OK
-        || !flash_write(flash, 0, MARK_SIZE, frame, size)) {
+    if (rollbook_journal_begin(id->bytes, id->size, frame, sizeof frame, &size) != ROLLBOOK_OK) {
         return 0;
     }
-    journal->area = 0;
+    /* The journal of a new identity begins with whose it is. One that was lost does not: an
+     * authority gets back what it said before it says more. Nothing is written behind the beginning
+     * before that has its mark, so more than it is found only where a mark was lost; and what tells
+     * so stays until there is a mark again. */
+    is_new = is_erased(flash, 0, MARK_SIZE + size) && is_erased(flash, 1, 0);
+    journal->area = !is_new && is_erased(flash, 1, 0);
     journal->number = 1;
-    return write_mark(journal, 0, 1);
+    return flash_erase(flash, journal->area)
+        && (!is_new || flash_write(flash, 0, MARK_SIZE, frame, size))
+        && write_mark(journal, journal->area, 1);
 }
 
 /* Writes all that the tracker holds into the other area, which counts once it is whole. */
@@ -206,16 +221,11 @@ static void check(int32_t answer, const char *what)
 static int recover(struct device *device)
 {
     const uint8_t *area = device->flash.area[device->journal.area];
-    size_t used, index;
+    size_t used;
     check(rollbook_tracker_recover(device->tracker, area + MARK_SIZE, AREA_SIZE - MARK_SIZE, &used,
                                    NULL, 0), "recover");
     device->journal.end = MARK_SIZE + used;
-    for (index = device->journal.end; index < AREA_SIZE; index++) {
-        if (area[index] != ERASED) {
-            return 0;
-        }
-    }
-    return 1;
+    return is_erased(&device->flash, device->journal.area, device->journal.end);
 }
 
 static void start(struct device *device, uint8_t secret, const rollbook_peer_id_t *authority)
@@ -373,6 +383,17 @@ static void revoke_all(void)
     }
 }
 
+/* Each is connected with the other anew. */
+static void connect(void)
+{
+    check(rollbook_tracker_handle_disconnected(member.tracker, mono_ms, unix_s, gateway.id.bytes,
+                                               gateway.id.size), "disconnected");
+    check(rollbook_tracker_handle_connected(gateway.tracker, mono_ms, unix_s, member.id.bytes,
+                                            member.id.size, NULL, 0), "connected");
+    check(rollbook_tracker_handle_connected(member.tracker, mono_ms, unix_s, gateway.id.bytes,
+                                            gateway.id.size, NULL, 0), "connected");
+}
+
 /* A life of both devices until all is done, or the gateway's power is cut after so many bytes. */
 static void live(uint32_t power, const rollbook_peer_id_t *authority)
 {
@@ -396,10 +417,7 @@ static void live(uint32_t power, const rollbook_peer_id_t *authority)
     if (!gateway.is_on) {
         return;
     }
-    check(rollbook_tracker_handle_connected(gateway.tracker, mono_ms, unix_s, member.id.bytes,
-                                            member.id.size, NULL, 0), "connected");
-    check(rollbook_tracker_handle_connected(member.tracker, mono_ms, unix_s, gateway.id.bytes,
-                                            gateway.id.size, NULL, 0), "connected");
+    connect();
     for (which = 0; which < 4 && gateway.is_on; which++) {
         turn();
     }
@@ -434,6 +452,39 @@ static void start_again(const rollbook_peer_id_t *authority)
     }
 }
 
+/* Both marks are lost, and the journal with them: the gateway may not begin as if it were new, since
+ * it would contradict what it said. It gets that back from the member first. */
+static void lose_and_recover(const rollbook_peer_id_t *authority)
+{
+    static rollbook_status_t status;
+    int turns;
+    /* The member is told all of it. */
+    connect();
+    for (turns = 0; turns < 30; turns++) {
+        turn();
+    }
+    gateway.flash.area[0][0] = 0;
+    gateway.flash.area[1][0] = 0;
+    stop(&gateway);
+    start(&gateway, 1, authority);
+    check(rollbook_tracker_status(gateway.tracker, mono_ms, unix_s, &status, sizeof status),
+          "status");
+    if (!gateway.is_on || !status.recovering) {
+        fail("a lost journal is taken for a new one", ROLLBOOK_E_STATE);
+    }
+    connect();
+    for (turns = 0; status.recovering && turns < 300; turns++) {
+        turn();
+        check(rollbook_tracker_status(gateway.tracker, mono_ms, unix_s, &status, sizeof status),
+              "status");
+    }
+    if (status.recovering) {
+        fail("the gateway does not recover", ROLLBOOK_E_RECOVERING);
+    }
+    turn();
+    start_again(authority);
+}
+
 int main(void)
 {
     rollbook_peer_id_t authority;
@@ -465,6 +516,7 @@ int main(void)
         decide_and_wait(index);
     }
     start_again(&authority);
+    lose_and_recover(&authority);
     stop(&gateway);
     stop(&member);
 
