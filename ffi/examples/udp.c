@@ -7,7 +7,11 @@
  * see it too. Keys are made of a number here; a real program keeps a random one.
  *
  * A tracker has to be told truly who sent what. So every datagram is signed by its sender, for its
- * receiver, with a number that grows; one that does not hold is dropped before the tracker sees it.
+ * receiver, with a number that grows and says when that was; one that does not hold is dropped before
+ * the tracker sees it. Clocks may differ by a second or two.
+ *
+ * It keeps no journal, so that it fits on a few pages. A real authority has to: one that begins anew
+ * each time as if it were new contradicts what it said.
  *
  *   cc udp.c $(pkg-config --cflags --libs rollbook) -o udp
  */
@@ -27,7 +31,10 @@
 #define PEERS_MAX 16
 #define INTERVAL_MS 200
 /* A peer that was not heard for so long is gone. */
-#define SILENCE_MS 3000
+#define SILENCE_MS 6000
+/* A datagram that was sent longer ago is not believed. Twice this is below the silence: so who is
+ * forgotten, with its last number, has sent nothing that somebody who listened could send again. */
+#define AGE_S 2
 /* A request that was not answered for so long has failed. */
 #define PATIENCE_MS 1000
 
@@ -42,7 +49,8 @@
  *
  *   kind (1) | id size (1) | sender's id (42) | number (8) | payload | signature (64)
  *
- * The signature is over the receiver's id and all before it.
+ * The number is the time in seconds, and in its last 20 bits how many were sent in that second. The
+ * signature is over the receiver's id and all before it.
  */
 #define HEAD_SIZE (1 + 1 + ROLLBOOK_PEER_ID_SIZE_MAX + 8)
 #define SIGNATURE_SIZE 64
@@ -100,7 +108,7 @@ static void send_to(const rollbook_peer_id_t *to, const struct sockaddr_in *addr
     static uint8_t datagram[DATAGRAM_SIZE_MAX], plain[DATAGRAM_SIZE_MAX + ROLLBOOK_PEER_ID_SIZE_MAX];
     uint8_t signature[ROLLBOOK_SIGNATURE_SIZE_MAX];
     size_t size = HEAD_SIZE, plain_size, signature_size, index;
-    number++;
+    number = number >> 20 < unix_s() ? unix_s() << 20 : number + 1;
     memset(datagram, 0, HEAD_SIZE);
     datagram[0] = kind;
     datagram[1] = own.size;
@@ -152,6 +160,9 @@ static struct peer *authenticated(const uint8_t *datagram, size_t size,
     }
     for (index = 0; index < 8; index++) {
         sent |= (uint64_t)datagram[HEAD_SIZE - 8 + index] << (8 * index);
+    }
+    if ((sent >> 20) + AGE_S < unix_s() || sent >> 20 > unix_s() + AGE_S) {
+        return NULL;
     }
     peer = find(&id);
     if (peer == NULL) {
@@ -360,8 +371,6 @@ int main(int argc, char **argv)
         perror("socket");
         return 1;
     }
-    /* Numbers of this run are greater than those of the run before. */
-    number = unix_s() << 20;
     start(&authority, (uint16_t)atoi(argv[2]));
     started_ms = mono_ms();
     waiting.fd = sock;

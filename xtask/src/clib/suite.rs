@@ -19,9 +19,10 @@ use crate::run::{cargo, read, root, run};
 use crate::setup;
 
 /// The programs that run by themselves, each with its source.
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("two_trackers", "ffi/examples/two_trackers.c"),
     ("tour", "ffi/tests/tour.c"),
+    ("udp_replay", "ffi/tests/udp_replay.c"),
     ("hostile", "ffi/tests/hostile.c"),
 ];
 
