@@ -784,7 +784,7 @@ typedef struct rollbook_config_t {
 
 /**
  * What is wrong with something that a person wrote: a configuration, a text, an address. Filled in
- * where a function takes one and fails.
+ * where a function takes one and fails, whatever it fails on.
  */
 typedef struct rollbook_error_t {
   /**
@@ -1402,7 +1402,7 @@ int32_t rollbook_tracker_layout(size_t *size,
  * @param key_kind one of `ROLLBOOK_KEY_*`
  * @param seed 32 bytes that differ at every start and that nobody else knows
  * @param tracker takes the handle; NULL where it failed
- * @param error takes what is wrong with the configuration; may be NULL
+ * @param error takes what is wrong, with the configuration above all; may be NULL
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_MEMORY`, `ROLLBOOK_E_UNSUPPORTED`,
  *         `ROLLBOOK_E_CONFIG`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_KEY`, `ROLLBOOK_E_ARGUMENT`
  */
@@ -1954,7 +1954,7 @@ int32_t rollbook_tracker_set_allowed(struct rollbook_tracker_t *tracker,
  * @param acting those that act, in the order in which a member tries them; `acting_count` of them
  * @param retired those that did; `retired_count` of them; NULL for none
  * @param admission_kind one of `ROLLBOOK_ADMISSION_*`, for a node that becomes an authority
- * @param error takes what is wrong with the list; may be NULL
+ * @param error takes what is wrong, with the list above all; may be NULL
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_CONFIG`, `ROLLBOOK_E_PEER_ID`,
  *         `ROLLBOOK_E_KEY`, `ROLLBOOK_E_PARTIAL`, `ROLLBOOK_E_NO_LONGER_AUTHORITY`,
  *         `ROLLBOOK_E_RECOVERING`, `ROLLBOOK_E_DAMAGED`, `ROLLBOOK_E_ARGUMENT`,

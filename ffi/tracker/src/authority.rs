@@ -15,8 +15,8 @@ use crate::{
         ROLLBOOK_E_RECOVERING, ROLLBOOK_E_UNKNOWN_NODE, ROLLBOOK_NOTHING,
     },
     config::{admission, list},
-    guard::rollbook_error_t,
-    handle::{enter, rollbook_tracker_t},
+    guard::{Told, rollbook_error_t, telling},
+    handle::{Node, enter, rollbook_tracker_t},
     peer_id::rollbook_peer_id_t,
     storage::Tracker,
 };
@@ -367,7 +367,7 @@ fn set_allowed(tracker: &mut Tracker, peers: &[rollbook_peer_id_t]) -> Answer {
 /// @param acting those that act, in the order in which a member tries them; `acting_count` of them
 /// @param retired those that did; `retired_count` of them; NULL for none
 /// @param admission_kind one of `ROLLBOOK_ADMISSION_*`, for a node that becomes an authority
-/// @param error takes what is wrong with the list; may be NULL
+/// @param error takes what is wrong, with the list above all; may be NULL
 /// @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_CONFIG`, `ROLLBOOK_E_PEER_ID`,
 ///         `ROLLBOOK_E_KEY`, `ROLLBOOK_E_PARTIAL`, `ROLLBOOK_E_NO_LONGER_AUTHORITY`,
 ///         `ROLLBOOK_E_RECOVERING`, `ROLLBOOK_E_DAMAGED`, `ROLLBOOK_E_ARGUMENT`,
@@ -384,27 +384,20 @@ pub unsafe extern "C" fn rollbook_tracker_set_authorities(
     admission_kind: u8,
     error: *mut rollbook_error_t,
 ) -> i32 {
+    let set = |node: &mut Node, told: &mut Told| {
+        // SAFETY: the caller's pointers, as described.
+        let (acting, retired) =
+            unsafe { (args::values(acting, acting_count)?, args::values(retired, retired_count)?) };
+        let admission = admission(admission_kind).ok_or(Code(ROLLBOOK_E_ARGUMENT))?;
+        let tracker = node.started()?;
+        let replaced = list(acting, retired).and_then(|authorities| {
+            let replaced = tracker.set_authorities(now(mono_ms, unix_s), authorities, admission);
+            replaced.map_err(not_rolled_out)
+        });
+        replaced.map_err(|failed| told.tell(failed))
+    };
     // SAFETY: the caller's pointers, as described.
-    unsafe {
-        enter(tracker, |node| {
-            let acting = args::values(acting, acting_count)?;
-            let retired = args::values(retired, retired_count)?;
-            let mut error = Out::wanted(error)?;
-            let admission = admission(admission_kind).ok_or(Code(ROLLBOOK_E_ARGUMENT))?;
-            let tracker = node.started()?;
-            let replaced = list(acting, retired).and_then(|authorities| {
-                let replaced =
-                    tracker.set_authorities(now(mono_ms, unix_s), authorities, admission);
-                replaced.map_err(not_rolled_out)
-            });
-            replaced.map_err(|failed| {
-                if let Some(error) = &mut error {
-                    error.put(failed);
-                }
-                Code(failed.code)
-            })
-        })
-    }
+    unsafe { telling(error, |told| enter(tracker, |node| set(node, told))) }
 }
 
 fn not_rolled_out(why: RollOutError) -> rollbook_error_t {

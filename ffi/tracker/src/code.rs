@@ -119,8 +119,13 @@ pub type Answer<T = ()> = Result<T, Code>;
 /// The text of `code`, for people. Never NULL; the text is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn rollbook_strerror(code: i32) -> *const c_char {
+    text_of(code).as_ptr()
+}
+
+/// The same, for those who know sizes.
+pub(crate) fn text_of(code: i32) -> &'static CStr {
     let known = TEXTS.iter().find(|(listed, _)| *listed == code);
-    known.map_or(c"unknown code", |(_, text)| text).as_ptr()
+    known.map_or(c"unknown code", |(_, text)| text)
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use core::ffi::c_char;
 
-use crate::code::{Answer, Code, ROLLBOOK_OK};
+use crate::{
+    args::Out,
+    code::{Answer, Code, ROLLBOOK_OK, text_of},
+};
 
 /// What is wrong with something that a person wrote: a configuration, a text, an address. Filled in
-/// where a function takes one and fails.
+/// where a function takes one and fails, whatever it fails on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct rollbook_error_t {
@@ -46,6 +49,51 @@ impl core::fmt::Write for Text {
         self.used += size;
         if size < text.len() { Err(core::fmt::Error) } else { Ok(()) }
     }
+}
+
+impl From<Code> for rollbook_error_t {
+    /// An error of which no more is known than its code.
+    fn from(code: Code) -> rollbook_error_t {
+        rollbook_error_t::new(code, 0, text_of(code.0).to_str().unwrap_or_default())
+    }
+}
+
+/// Where a function tells what is wrong, if that is wanted.
+pub(crate) struct Told {
+    out: Option<Out<rollbook_error_t>>,
+    is_told: bool,
+}
+
+impl Told {
+    /// Tells it; gives its code.
+    pub(crate) fn tell(&mut self, failed: rollbook_error_t) -> Code {
+        if let Some(out) = &mut self.out {
+            out.put(failed);
+        }
+        self.is_told = true;
+        Code(failed.code)
+    }
+}
+
+/// Runs a function that tells what is wrong at `error`: more than its code where it knows more.
+///
+/// # Safety
+///
+/// `error` is NULL or valid for writing.
+pub(crate) unsafe fn telling(
+    error: *mut rollbook_error_t,
+    function: impl FnOnce(&mut Told) -> i32,
+) -> i32 {
+    // SAFETY: the caller vouches for it.
+    let mut told = match unsafe { Out::wanted(error) } {
+        Ok(out) => Told { out, is_told: false },
+        Err(Code(code)) => return code,
+    };
+    let answer = function(&mut told);
+    if answer < 0 && !told.is_told {
+        told.tell(Code(answer).into());
+    }
+    answer
 }
 
 /// Runs the body of a function that has no handle.

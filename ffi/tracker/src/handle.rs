@@ -15,7 +15,7 @@ use crate::{
         ROLLBOOK_E_PANIC, ROLLBOOK_E_POISONED, ROLLBOOK_E_STATE,
     },
     config::rollbook_config_t,
-    guard::{caught, guard, number, rollbook_error_t},
+    guard::{Told, caught, guard, number, rollbook_error_t, telling},
     journal::rollbook_recovered_t,
     keys::Keys,
     storage::Tracker,
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn rollbook_tracker_layout(size: *mut usize, alignment: *m
 /// @param key_kind one of `ROLLBOOK_KEY_*`
 /// @param seed 32 bytes that differ at every start and that nobody else knows
 /// @param tracker takes the handle; NULL where it failed
-/// @param error takes what is wrong with the configuration; may be NULL
+/// @param error takes what is wrong, with the configuration above all; may be NULL
 /// @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_MEMORY`, `ROLLBOOK_E_UNSUPPORTED`,
 ///         `ROLLBOOK_E_CONFIG`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_KEY`, `ROLLBOOK_E_ARGUMENT`
 #[unsafe(no_mangle)]
@@ -179,12 +179,11 @@ pub unsafe extern "C" fn rollbook_tracker_init(
     tracker: *mut *mut rollbook_tracker_t,
     error: *mut rollbook_error_t,
 ) -> i32 {
-    guard(|| {
+    let init = |told: &mut Told| {
         // SAFETY: the caller's pointers, as described.
         unsafe {
             let mut out = Out::new(tracker)?;
             out.put(core::ptr::null_mut());
-            let mut error = Out::wanted(error)?;
             if memory.is_null() {
                 return Err(Code(ROLLBOOK_E_NULL));
             }
@@ -195,17 +194,13 @@ pub unsafe extern "C" fn rollbook_tracker_init(
             let config = read_sized(config, config_size)?;
             let keys = Keys::of(key_kind, args::bytes(key, key_size)?)?;
             let seed = args::bytes(seed, 32)?.try_into().expect("32 bytes were asked for");
-            make(handle, &config, keys, seed, false)
-                .inspect_err(|failed| {
-                    if let Some(error) = &mut error {
-                        error.put(*failed);
-                    }
-                })
-                .map_err(|failed| Code(failed.code))?;
+            make(handle, &config, keys, seed, false).map_err(|failed| told.tell(failed))?;
             out.put(handle.cast());
             Ok(())
         }
-    })
+    };
+    // SAFETY: the caller's pointers, as described.
+    unsafe { telling(error, |told| guard(|| init(told))) }
 }
 
 /// Makes a tracker in `handle`.
@@ -321,42 +316,38 @@ pub unsafe extern "C" fn rollbook_tracker_new(
     tracker: *mut *mut rollbook_tracker_t,
     error: *mut rollbook_error_t,
 ) -> i32 {
-    guard(|| {
+    let new = |told: &mut Told| {
         // SAFETY: the caller's pointers, as described.
         unsafe {
             let mut out = Out::new(tracker)?;
             out.put(core::ptr::null_mut());
-            let mut error = Out::wanted(error)?;
             let config = read_sized(config, config_size)?;
             let keys = Keys::of(key_kind, args::bytes(key, key_size)?)?;
             let seed = args::bytes(seed, 32)?.try_into().expect("32 bytes were asked for");
-            let handle = boxed(|memory| make(memory, &config, keys, seed, true), &mut error)?;
+            let handle = boxed(|memory| make(memory, &config, keys, seed, true), told)?;
             out.put(handle.cast());
             Ok(())
         }
-    })
+    };
+    // SAFETY: the caller's pointers, as described.
+    unsafe { telling(error, |told| guard(|| new(told))) }
 }
 
 /// A handle on the heap.
 #[cfg(feature = "std")]
 fn boxed(
     make: impl FnOnce(*mut Handle) -> Result<(), rollbook_error_t>,
-    error: &mut Option<Out<rollbook_error_t>>,
+    told: &mut Told,
 ) -> Answer<*mut Handle> {
     let mut memory = Box::<Handle>::new_uninit();
-    make(memory.as_mut_ptr()).map_err(|failed| {
-        if let Some(error) = error {
-            error.put(failed);
-        }
-        Code(failed.code)
-    })?;
+    make(memory.as_mut_ptr()).map_err(|failed| told.tell(failed))?;
     Ok(Box::into_raw(memory).cast())
 }
 
 #[cfg(not(feature = "std"))]
 fn boxed(
     _make: impl FnOnce(*mut Handle) -> Result<(), rollbook_error_t>,
-    _error: &mut Option<Out<rollbook_error_t>>,
+    _told: &mut Told,
 ) -> Answer<*mut Handle> {
     Err(Code(ROLLBOOK_E_MEMORY))
 }

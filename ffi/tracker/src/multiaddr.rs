@@ -15,8 +15,7 @@ use crate::{
     announcement::rollbook_address_t,
     args::{self, Buffer, Out},
     code::{Answer, Code, ROLLBOOK_E_MALFORMED},
-    guard::guard,
-    guard::rollbook_error_t,
+    guard::{Told, guard, rollbook_error_t, telling},
 };
 
 /// The most bytes that the text of an address has.
@@ -72,23 +71,21 @@ pub unsafe extern "C" fn rollbook_multiaddr_parse(
     address: *mut rollbook_address_t,
     error: *mut rollbook_error_t,
 ) -> i32 {
-    guard(|| {
+    let take = |told: &mut Told| {
         // SAFETY: the caller's pointers, as described.
-        let (text, mut out, mut error) =
-            unsafe { (args::text(text, text_size)?, Out::new(address)?, Out::wanted(error)?) };
+        let (text, mut out) = unsafe { (args::text(text, text_size)?, Out::new(address)?) };
         let read = parse(text).map_err(|(offset, why)| {
-            let code = Code(ROLLBOOK_E_MALFORMED);
-            if let Some(error) = &mut error {
-                error.put(rollbook_error_t::new(code, u32::try_from(offset).unwrap_or(0), why));
-            }
-            code
+            let (code, offset) = (Code(ROLLBOOK_E_MALFORMED), u32::try_from(offset).unwrap_or(0));
+            told.tell(rollbook_error_t::new(code, offset, why))
         })?;
         let mut bytes = [0; ADDRESS_SIZE_MAX];
         bytes[..read.len()].copy_from_slice(&read);
         let size = u8::try_from(read.len()).expect("an address has at most 96 bytes");
         out.put(rollbook_address_t { size, bytes });
         Ok(())
-    })
+    };
+    // SAFETY: the caller's pointers, as described.
+    unsafe { telling(error, |told| guard(|| take(told))) }
 }
 
 /// Writes an address as text, without a zero at its end.

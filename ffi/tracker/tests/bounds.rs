@@ -368,3 +368,83 @@ fn damage_that_is_longer_than_a_part_is_skipped() {
     assert_eq!(status[std::mem::offset_of!(rollbook_status_t, recovering)], 1);
     free(handle);
 }
+
+/// An error that was not filled in.
+fn untold() -> rollbook_error_t {
+    rollbook_error_t { code: 77, offset: 77, message: [77; 112] }
+}
+
+fn assert_told(answer: i32, expected: i32, error: &rollbook_error_t) {
+    assert_eq!((answer, error.code), (expected, expected));
+    let end = error.message.iter().position(|byte| *byte == 0).expect("it ends with a zero");
+    assert!(end > 5, "it is a sentence");
+}
+
+#[test]
+fn whatever_fails_is_told_where_that_is_wanted() {
+    let (key, seed, size) = ([1; 32], [2; 32], size_of::<rollbook_config_t>());
+    let (own, mut error) = (id(1), untold());
+    // SAFETY: all bytes, zeros among them, are a configuration; the pointers are valid, or NULL.
+    unsafe {
+        let mut config: rollbook_config_t = std::mem::zeroed();
+        assert_eq!(rollbook_config_default(&raw mut config, size), ROLLBOOK_OK);
+        config.network[0] = b'a';
+        config.network_size = 1;
+        config.acting_count = 1;
+        config.authorities[0] = own;
+        let mut handle = ptr::null_mut();
+        let mut new = |config_size: usize, key_size: usize, seed: *const u8| {
+            let (config, key) = (&raw const config, key.as_ptr());
+            let (kind, out) = (ROLLBOOK_KEY_ED25519, &raw mut handle);
+            error = untold();
+            let error_at = &raw mut error;
+            let made =
+                rollbook_tracker_new(config, config_size, kind, key, key_size, seed, out, error_at);
+            (made, error)
+        };
+        let (answer, error) = new(size, 31, seed.as_ptr());
+        assert_told(answer, ROLLBOOK_E_KEY, &error);
+        let (answer, error) = new(size, 32, ptr::null());
+        assert_told(answer, ROLLBOOK_E_NULL, &error);
+        let (answer, error) = new(0, 32, seed.as_ptr());
+        assert_told(answer, ROLLBOOK_E_UNSUPPORTED, &error);
+        let mut error = untold();
+        let (config, key, seed) = (&raw const config, key.as_ptr(), seed.as_ptr());
+        let answer = rollbook_tracker_init(
+            ptr::dangling_mut(),
+            0,
+            config,
+            size,
+            ROLLBOOK_KEY_ED25519,
+            key,
+            32,
+            seed,
+            &raw mut handle,
+            &raw mut error,
+        );
+        assert_told(answer, ROLLBOOK_E_MEMORY, &error);
+        let mut address = rollbook_address_t { size: 0, bytes: [0; ROLLBOOK_ADDRESS_SIZE_MAX] };
+        let mut error = untold();
+        let text = [b'/', 0xff];
+        let answer = rollbook_multiaddr_parse(text.as_ptr(), 2, &raw mut address, &raw mut error);
+        assert_told(answer, ROLLBOOK_E_UTF8, &error);
+        let (tracker, list) = (tracker(1), &raw const own);
+        let set = |tracker: *mut rollbook_tracker_t, admission: u8| {
+            let (mut error, none) = (untold(), ptr::null());
+            let error_at = &raw mut error;
+            let answer = rollbook_tracker_set_authorities(
+                tracker, 0, 0, list, 1, none, 0, admission, error_at,
+            );
+            (answer, error)
+        };
+        for (handle, admission, expected) in [
+            (ptr::null_mut(), 0, ROLLBOOK_E_NULL),
+            (tracker, 9, ROLLBOOK_E_ARGUMENT),
+            (tracker, 0, ROLLBOOK_E_STATE),
+        ] {
+            let (answer, error) = set(handle, admission);
+            assert_told(answer, expected, &error);
+        }
+        free(tracker);
+    }
+}
