@@ -122,8 +122,8 @@ impl<S: Storage> CentralAuthority<S> {
             }
             Forgetting::Spreading { floor, gone_by, change, .. } => {
                 let again = || left_behind(ledger, floor, gone_by, 0).next().is_some();
-                if ledger.durability.visible(ledger.roll.head()) < change {
-                    // The disk does not take it for now.
+                if ledger.durability.durable(ledger.roll.head()) < change {
+                    // The disk, or who signs, does not take it for now.
                     let at_ms = now.mono_ms + self.grace_ms;
                     Forgetting::Spreading { floor, gone_by, change, at_ms }
                 } else if again() {
