@@ -431,7 +431,8 @@
 #define ROLLBOOK_EVENT_BECAME_WHOLE 23
 
 /**
- * The journal has grown to several times what it holds: time for `rollbook_tracker_snapshot`.
+ * The journal has grown to several times what it holds: time for
+ * `rollbook_tracker_snapshot_begin`.
  */
 #define ROLLBOOK_EVENT_COMPACTION_DUE 24
 

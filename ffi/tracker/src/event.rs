@@ -58,7 +58,8 @@ pub const ROLLBOOK_EVENT_RECOVERED: u8 = 21;
 pub const ROLLBOOK_EVENT_BECAME_PARTIAL: u8 = 22;
 /// This replica has room again, and holds every node.
 pub const ROLLBOOK_EVENT_BECAME_WHOLE: u8 = 23;
-/// The journal has grown to several times what it holds: time for `rollbook_tracker_snapshot`.
+/// The journal has grown to several times what it holds: time for
+/// `rollbook_tracker_snapshot_begin`.
 pub const ROLLBOOK_EVENT_COMPACTION_DUE: u8 = 24;
 /// Something that this header does not know.
 pub const ROLLBOOK_EVENT_OTHER: u8 = 255;
