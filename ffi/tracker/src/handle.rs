@@ -230,6 +230,8 @@ unsafe fn make(
         let made = (*node).tracker.init(checked, keys, seed);
         if let Err(why) = made {
             core::ptr::drop_in_place(node);
+            // What the seed was made into, too.
+            erase(handle);
             return Err(crate::config::refused(why));
         }
         addr_of_mut!((*handle).magic).write_volatile(MAGIC);
@@ -296,10 +298,20 @@ unsafe fn end(handle: *mut rollbook_tracker_t, is_boxed: bool) -> Answer<*mut Ha
         if was == FREE {
             caught(|| core::ptr::drop_in_place(addr_of_mut!((*handle).node)));
         }
-        handle.write_bytes(0, 1);
-        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+        erase(handle);
     }
     Ok(handle)
+}
+
+/// Overwrites the memory of a handle that has ended, or was not made.
+///
+/// # Safety
+///
+/// `handle` is aligned and valid for writing.
+unsafe fn erase(handle: *mut Handle) {
+    // SAFETY: the caller vouches for it.
+    unsafe { handle.write_bytes(0, 1) };
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
 /// Makes a tracker on the heap, in a hosted library; else as `rollbook_tracker_init`.

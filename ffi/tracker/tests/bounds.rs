@@ -448,3 +448,39 @@ fn whatever_fails_is_told_where_that_is_wanted() {
         free(tracker);
     }
 }
+
+#[test]
+fn a_tracker_that_is_not_made_leaves_no_secret() {
+    let (key, seed, own) = ([1; 32], [2; 32], id(1));
+    let size = size_of::<rollbook_config_t>();
+    let (mut memory_size, mut alignment, mut handle) = (0, 0, ptr::null_mut());
+    // SAFETY: all bytes, zeros among them, are a configuration; the pointers are valid.
+    unsafe {
+        let mut config: rollbook_config_t = std::mem::zeroed();
+        assert_eq!(rollbook_config_default(&raw mut config, size), ROLLBOOK_OK);
+        config.network[0] = b'a';
+        config.network_size = 1;
+        config.acting_count = 1;
+        config.authorities[0] = own;
+        // Found last: an authority holds every node.
+        config.partial = 1;
+        let layout = rollbook_tracker_layout(&raw mut memory_size, &raw mut alignment);
+        assert_eq!(layout, ROLLBOOK_OK);
+        assert!(alignment <= 16);
+        let mut memory = vec![0u128; memory_size.div_ceil(16)];
+        let made = rollbook_tracker_init(
+            memory.as_mut_ptr().cast(),
+            memory_size,
+            &raw const config,
+            size,
+            ROLLBOOK_KEY_ED25519,
+            key.as_ptr(),
+            32,
+            seed.as_ptr(),
+            &raw mut handle,
+            ptr::null_mut(),
+        );
+        assert_eq!(made, ROLLBOOK_E_CONFIG);
+        assert!(memory.iter().all(|word| *word == 0));
+    }
+}
