@@ -18,9 +18,10 @@
  * Rules that hold for every function:
  *
  * - It answers ROLLBOOK_OK (0), ROLLBOOK_NOTHING (1), or an error (below 0). An error changes
- *   nothing, except where a description says otherwise. Every function that takes a tracker may
- *   answer ROLLBOOK_E_NULL, ROLLBOOK_E_HANDLE, ROLLBOOK_E_BUSY, ROLLBOOK_E_POISONED and
- *   ROLLBOOK_E_PANIC besides what its description names.
+ *   nothing, except where a description says otherwise; the time that came with the call has passed
+ *   all the same. Every function that takes a tracker may answer ROLLBOOK_E_NULL, ROLLBOOK_E_HANDLE,
+ *   ROLLBOOK_E_BUSY, ROLLBOOK_E_POISONED and ROLLBOOK_E_PANIC besides what its description names,
+ *   and one whose pointer is not aligned ROLLBOOK_E_MEMORY.
  * - A tracker is used by one thread at a time, whichever that is. Different trackers have nothing
  *   to do with each other. There is no other state: no globals, and no last error.
  * - Pointers are not kept: what they point to is the caller's again when the function returns. No
@@ -1577,7 +1578,8 @@ int32_t rollbook_tracker_handle_request(struct rollbook_tracker_t *tracker,
  *
  * @return `ROLLBOOK_OK`, also for an answer that nobody waits for any more: it is counted and
  *         nothing else; `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
- *         `ROLLBOOK_E_MALFORMED` for what is no answer
+ *         `ROLLBOOK_E_MALFORMED` for what is no answer, or one of a peer that had too much checked in
+ *         vain of late: the request has failed, and is made again in its turn
  */
 int32_t rollbook_tracker_handle_response(struct rollbook_tracker_t *tracker,
                                          uint64_t mono_ms,

@@ -118,7 +118,8 @@ pub unsafe extern "C" fn rollbook_tracker_handle_request(
 ///
 /// @return `ROLLBOOK_OK`, also for an answer that nobody waits for any more: it is counted and
 ///         nothing else; `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
-///         `ROLLBOOK_E_MALFORMED` for what is no answer
+///         `ROLLBOOK_E_MALFORMED` for what is no answer, or one of a peer that had too much checked in
+///         vain of late: the request has failed, and is made again in its turn
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rollbook_tracker_handle_response(
     tracker: *mut rollbook_tracker_t,
