@@ -1,0 +1,3 @@
+module rollbook.dev/go/rollbook
+
+go 1.26.0

@@ -1,0 +1,6 @@
+//go:build cgo && rollbook_pkgconfig
+
+package capi
+
+// #cgo pkg-config: rollbook
+import "C"
