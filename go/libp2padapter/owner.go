@@ -1,0 +1,205 @@
+package libp2padapter
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"rollbook.dev/go/rollbook"
+)
+
+const (
+	// roundsMax bounds what the tracker can ask for in one go: what it asks leads to more.
+	roundsMax = 16
+	// idle is how long the owner sleeps where nothing waits for a time.
+	idle = time.Minute
+	// retryJournal is how soon a journal that failed is tried again.
+	retryJournal = time.Second
+)
+
+// owner is what the owner's goroutine alone touches, but for what is behind the lock.
+type owner struct {
+	outputs rollbook.Outputs
+	// up are the peers that the tracker knows to be connected, upCount how many came so far.
+	up      map[peer.ID]contacted
+	upCount uint64
+	waiters []waiter
+	// asking is how many requests are under way.
+	asking int
+	// failing says that the journal failed last.
+	failing bool
+
+	mutex sync.Mutex
+	said  *rollbook.Announcement
+}
+
+// contacted is a peer that the tracker knows to be connected.
+type contacted struct {
+	// agent is how it calls its software.
+	agent string
+	// number tells this time from the last: what was asked before is not answered after.
+	number uint64
+}
+
+type waiter struct {
+	holds func() bool
+	done  chan struct{}
+}
+
+// own is the owner's goroutine.
+func (a *Adapter) own() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	a.greet()
+	for {
+		a.drain()
+		a.wake()
+		timer.Reset(a.sleep())
+		select {
+		case <-a.context.Done():
+			return
+		case job := <-a.queue:
+			job(a.options.Clock())
+		case job := <-a.results:
+			job(a.options.Clock())
+		case happened, ok := <-a.bus.Out():
+			if !ok {
+				return
+			}
+			a.happened(happened)
+		case <-a.tracker.Changed():
+		case <-timer.C:
+			a.counts.ticks.Add(1)
+		}
+		a.tick()
+	}
+}
+
+// tick hands the time in where it is due.
+func (a *Adapter) tick() {
+	now := a.options.Clock()
+	at, waits := a.tracker.NextTick()
+	if waits && !at.After(now) {
+		a.check("tick", a.tracker.Tick(now))
+	}
+}
+
+func (a *Adapter) sleep() time.Duration {
+	sleep := idle
+	if a.owner.failing {
+		sleep = retryJournal
+	}
+	if at, waits := a.tracker.NextTick(); waits {
+		sleep = min(sleep, at.Sub(a.options.Clock()))
+	}
+	return max(sleep, 0)
+}
+
+// drain does what the tracker wants done, in its order.
+func (a *Adapter) drain() {
+	for range roundsMax {
+		now := a.options.Clock()
+		out := &a.owner.outputs
+		if err := a.tracker.Drain(now, out); err != nil {
+			a.check("drain", err)
+			return
+		}
+		if out.Empty() && !a.owner.failing {
+			return
+		}
+		for _, asked := range out.Signatures {
+			a.sign(asked)
+		}
+		a.keep(now, out)
+		for _, message := range out.Publications {
+			a.enqueue(message)
+		}
+		for _, request := range out.Requests {
+			a.owner.asking++
+			number := a.owner.up[peer.ID(request.To)].number
+			a.requests.Go(func() { a.ask(request, number) })
+		}
+		for _, event := range out.Events {
+			a.options.Logger.Debug("event", "kind", event.Kind.String(), "peer", event.Peer.String())
+			a.events.tell(event)
+		}
+		if out.Empty() {
+			return
+		}
+	}
+}
+
+// keep stores journal frames.
+func (a *Adapter) keep(now time.Time, out *rollbook.Outputs) {
+	if a.options.Journal == nil {
+		if out.MustSync {
+			a.check("journal", a.tracker.JournalSynced(out.Position))
+		}
+		return
+	}
+	err := a.options.Journal.Keep(a.tracker, now, out)
+	if err != nil && !a.owner.failing {
+		a.options.Logger.Error("the journal cannot be written: changes are in memory only", "error", err)
+	}
+	if err == nil && a.owner.failing {
+		a.options.Logger.Info("the journal is on disk again")
+	}
+	a.owner.failing = err != nil
+	if err != nil {
+		a.counts.journalFaults.Add(1)
+	}
+}
+
+// sign has a signature made outside, by whoever holds the key.
+func (a *Adapter) sign(asked rollbook.SignatureRequest) {
+	a.requests.Go(func() {
+		var signature []byte
+		err := error(rollbook.ErrKey)
+		if a.options.Sign != nil {
+			signature, err = a.options.Sign(asked.Message)
+		}
+		a.post(func(now time.Time) {
+			if err != nil {
+				a.options.Logger.Error("not signed", "error", err)
+				a.check("sign", a.tracker.NotSigned(asked.ID))
+				return
+			}
+			a.check("sign", a.tracker.Signed(now, asked.ID, signature))
+		})
+	})
+}
+
+// wake lets those go on that waited for what holds now.
+func (a *Adapter) wake() {
+	a.owner.waiters = slices.DeleteFunc(a.owner.waiters, func(w waiter) bool {
+		if !w.holds() {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}
+
+func (a *Adapter) happened(happened any) {
+	switch happened := happened.(type) {
+	case event.EvtPeerIdentificationCompleted:
+		a.identified(happened)
+	case event.EvtPeerProtocolsUpdated:
+		a.updated(happened)
+	case event.EvtPeerConnectednessChanged:
+		a.changed(happened)
+	case event.EvtLocalAddressesUpdated:
+		a.check("announce", a.announce())
+	}
+}
+
+// check notes what the tracker did not take. What others send is judged by the tracker; it is
+// nothing to worry about.
+func (a *Adapter) check(what string, err error) {
+	if err != nil {
+		a.counts.refused.Add(1)
+		a.options.Logger.Debug("not taken", "what", what, "error", err)
+	}
+}
