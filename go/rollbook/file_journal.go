@@ -237,7 +237,10 @@ func (j *FileJournal) Keep(t *Tracker, now time.Time, out *Outputs) error {
 	if !j.compact || now.Before(j.retryAt) {
 		return j.fault
 	}
-	if err := j.rewrite(t); err != nil {
+	if err := j.rewrite(t); errors.Is(err, ErrUnsigned) {
+		j.retryAt = now.Add(retryFirst)
+		return j.fault
+	} else if err != nil {
 		j.wait = min(max(2*j.wait, retryFirst), retryLast)
 		j.retryAt = now.Add(j.wait)
 		return err

@@ -30,6 +30,15 @@ func Outside(id PeerID) (Identity, error) { return identity(capi.KeyOutside, []b
 // PeerID is the peer id of the identity.
 func (id Identity) PeerID() PeerID { return id.peerID }
 
+// Sign signs a message, as [PeerID.Verify] checks it. An identity whose key is outside cannot.
+func (id Identity) Sign(message []byte) ([]byte, error) {
+	signature, code := capi.Sign(id.kind, id.key, message)
+	if err := failed("sign", code); err != nil {
+		return nil, err
+	}
+	return signature, nil
+}
+
 // String gives the peer id as text. The key is not shown.
 func (id Identity) String() string { return id.peerID.String() }
 

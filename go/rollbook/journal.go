@@ -9,6 +9,11 @@ import (
 // snapshotRoom is the size of the parts of a compacted journal.
 const snapshotRoom = 64 << 10
 
+// ErrUnsigned: a snapshot waits for a signature that is made outside.
+var ErrUnsigned error = &Error{
+	Op: "take a snapshot", Code: ErrState, Msg: "a statement waits for its signature",
+}
+
 // Recovered is what was found in a journal.
 type Recovered struct {
 	// Frames that are whole.
@@ -50,7 +55,8 @@ func (t *Tracker) NoteDamage() error { return t.with("note damage", capi.NoteDam
 
 // Snapshot gives a compacted journal of all that the tracker holds, part by part. All parts together
 // take the place of the journal once they are durable. Frames that were drained before belong to the
-// old journal, those that are drained from now on behind the new one.
+// old journal, those that are drained from now on behind the new one. Where the key is outside, and a
+// statement waits for its signature, it fails with [ErrUnsigned]: it is to be taken anew after that.
 func (t *Tracker) Snapshot(write func(part []byte) error) error {
 	if err := t.with("begin a snapshot", capi.SnapshotBegin); err != nil {
 		return err
@@ -58,12 +64,16 @@ func (t *Tracker) Snapshot(write func(part []byte) error) error {
 	part := make([]byte, snapshotRoom)
 	for {
 		var size int
-		err := t.with("take a snapshot", func(handle capi.Handle) (code int32) {
+		var code int32
+		err := t.with("take a snapshot", func(handle capi.Handle) int32 {
 			size, code = capi.SnapshotNext(handle, part)
 			return code
 		})
-		if err != nil || size == 0 {
+		switch {
+		case err != nil || code == capi.Nothing:
 			return err
+		case size == 0:
+			return ErrUnsigned
 		}
 		if err := write(part[:size]); err != nil {
 			return err

@@ -150,7 +150,7 @@ func (t *Tracker) Get(now time.Time, peer PeerID) (NodeView, bool, error) {
 	return viewFromC(&c), true, nil
 }
 
-// Nodes gives all nodes in the roll's order, then those that wait to be admitted. What changes
+// Nodes gives all nodes in the roll's order, those that wait to be admitted among them. What changes
 // meanwhile may be seen or not; every node that stays as it is is seen once. The roll may be used
 // while it goes on. A tracker that is closed or not started has none.
 func (t *Tracker) Nodes(now time.Time) iter.Seq[NodeView] {

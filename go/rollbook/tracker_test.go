@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -72,6 +73,58 @@ func newClusterWith(t *testing.T, change func(*node), authorities int, identitie
 		c.connect(i)
 	}
 	return c
+}
+
+func TestSignaturesAreChecked(t *testing.T) {
+	scalar, err := Secp256k1(seed(3)[:])
+	must(t, err)
+	message := []byte("rollbook")
+	for _, identity := range []Identity{key(t, 1), scalar} {
+		signature, err := identity.Sign(message)
+		must(t, err)
+		must(t, identity.PeerID().Verify(message, signature))
+		signature[len(signature)-1] ^= 1
+		if err := identity.PeerID().Verify(message, signature); !errors.Is(err, ErrSignature) {
+			t.Fatalf("a flipped bit: %v", err)
+		}
+	}
+	outside, err := Outside(key(t, 1).PeerID())
+	must(t, err)
+	if _, err := outside.Sign(message); !errors.Is(err, ErrArgument) {
+		t.Fatalf("it signs without a key: %v", err)
+	}
+}
+
+func TestASnapshotWaitsForASignatureThatIsMadeOutside(t *testing.T) {
+	outside, err := Outside(key(t, 1).PeerID())
+	must(t, err)
+	journal, err := CreateFileJournal(filepath.Join(t.TempDir(), "journal"), outside.PeerID())
+	must(t, err)
+	defer func() { must(t, journal.Close()) }()
+	tracker, err := New(Config{Network: "main", Authorities: []PeerID{outside.PeerID()}}, outside)
+	must(t, err)
+	defer func() { must(t, tracker.Close()) }()
+	_, err = journal.Recover(tracker)
+	must(t, err)
+	must(t, tracker.Start(wall))
+	_, err = tracker.Admit(wall, key(t, 2).PeerID())
+	must(t, err)
+	if err := journal.Compact(tracker); !errors.Is(err, ErrUnsigned) {
+		t.Fatalf("it was taken: %v", err)
+	}
+	private := ed25519.NewKeyFromSeed(seed(1)[:])
+	for {
+		var out Outputs
+		must(t, tracker.Drain(wall, &out))
+		must(t, journal.Keep(tracker, wall, &out))
+		if out.Empty() {
+			break
+		}
+		for _, asked := range out.Signatures {
+			must(t, tracker.Signed(wall, asked.ID, ed25519.Sign(private, asked.Message)))
+		}
+	}
+	must(t, journal.Compact(tracker))
 }
 
 func TestDecisionsReachEverybody(t *testing.T) {

@@ -75,6 +75,10 @@ const NODE: Header = Header {
     about: include_str!("header/rollbook_node.txt"),
 };
 
+/// Headers that are needed a second time elsewhere: a Go module takes nothing from outside of it.
+const COPIES: [(&str, &str); 1] =
+    [("include/rollbook.h", "go/rollbook/internal/capi/rollbook.h")];
+
 /// Functions that are for tests alone.
 const EXCLUDED: [&str; 2] = ["rollbook_runtime_panic", "rollbook_tracker_panic"];
 
@@ -87,6 +91,11 @@ pub(crate) fn write() -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", header.path);
     }
+    for (header, copy) in COPIES {
+        fs::copy(run::root().join(header), run::root().join(copy))
+            .with_context(|| format!("cannot write {copy}"))?;
+        println!("{copy}");
+    }
     Ok(())
 }
 
@@ -97,6 +106,11 @@ pub(crate) fn compare() -> Result<Outcome> {
         if there != header.text()? {
             let path = header.path;
             return Ok(Outcome::Failed(format!("{path} is out of date: cargo xtask header")));
+        }
+    }
+    for (header, copy) in COPIES {
+        if fs::read(run::root().join(header)).ok() != fs::read(run::root().join(copy)).ok() {
+            return Ok(Outcome::Failed(format!("{copy} is out of date: cargo xtask header")));
         }
     }
     Ok(Outcome::Passed)

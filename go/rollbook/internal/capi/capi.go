@@ -3,7 +3,7 @@
 //
 // Invariants:
 //   - nothing is kept in C that points to Go memory, and the other way round but for handles;
-//   - no function here allocates in C for Go to free, but [New];
+//   - nothing that C allocates is Go's to free, but what [New] made;
 //   - the structures in layout.go have the layout of the header's: the compiler checks it.
 package capi
 
@@ -20,6 +20,8 @@ package capi
 #cgo nocallback rollbook_peer_id_text
 #cgo noescape rollbook_peer_id_of_key
 #cgo nocallback rollbook_peer_id_of_key
+#cgo noescape rollbook_sign
+#cgo nocallback rollbook_sign
 #cgo noescape rollbook_verify
 #cgo nocallback rollbook_verify
 #cgo noescape rollbook_ethereum_address
@@ -119,6 +121,17 @@ func PeerIDText(id string) (string, int32) {
 func PeerIDOfKey(kind uint8, key []byte, out *PeerID) int32 {
 	p, n := bytes(key)
 	return int32(C.rollbook_peer_id_of_key(C.uint8_t(kind), p, n, peerID(out)))
+}
+
+// Sign signs a message; of a signature there is at most so much.
+func Sign(kind uint8, key, message []byte) (signature []byte, code int32) {
+	var out [C.ROLLBOOK_SIGNATURE_SIZE_MAX]byte
+	var size C.size_t
+	p, n := bytes(key)
+	m, mn := bytes(message)
+	o, capacity := bytes(out[:])
+	code = int32(C.rollbook_sign(C.uint8_t(kind), p, n, m, mn, o, capacity, &size))
+	return append([]byte(nil), out[:size]...), code
 }
 
 // Verify checks a signature.

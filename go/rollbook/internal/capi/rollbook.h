@@ -222,6 +222,11 @@
 #define ROLLBOOK_PEER_ID_TEXT_MAX 60
 
 /**
+ * The most bytes of a signature.
+ */
+#define ROLLBOOK_SIGNATURE_SIZE_MAX 72
+
+/**
  * The 32 bytes of the seed of an ed25519 key (RFC 8032).
  */
 #define ROLLBOOK_KEY_ED25519 1
@@ -1324,6 +1329,23 @@ int32_t rollbook_peer_id_of_key(uint8_t key_kind,
                                 struct rollbook_peer_id_t *peer_id);
 
 /**
+ * Signs `message`, as `rollbook_verify` checks it.
+ *
+ * @param key_kind one of `ROLLBOOK_KEY_*`, with the key in memory
+ * @param signature room for `ROLLBOOK_SIGNATURE_SIZE_MAX` bytes
+ * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_BUFSIZE`, `ROLLBOOK_E_KEY`,
+ *         `ROLLBOOK_E_ARGUMENT` for a key that is outside
+ */
+int32_t rollbook_sign(uint8_t key_kind,
+                      const uint8_t *key,
+                      size_t key_size,
+                      const uint8_t *message,
+                      size_t message_size,
+                      uint8_t *signature,
+                      size_t signature_capacity,
+                      size_t *signature_size);
+
+/**
  * Checks that a signature over `message` is that of the key in a peer id: ed25519 strictly, and
  * secp256k1 as ECDSA over SHA-256 with low s in strict DER.
  *
@@ -1483,6 +1505,8 @@ int32_t rollbook_tracker_snapshot_begin(struct rollbook_tracker_t *tracker);
  * `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one.
  *
  * @param out room for `ROLLBOOK_FRAME_SIZE_MAX` bytes at least; it is filled with whole frames
+ * @param size takes how much of it is used: 0 where a statement waits for its signature
+ *        (`ROLLBOOK_KEY_OUTSIDE`), and the call is to be repeated once that came
  * @return `ROLLBOOK_OK`, `ROLLBOOK_NOTHING` when all of it was written, `ROLLBOOK_E_NULL`,
  *         `ROLLBOOK_E_BUFSIZE`, `ROLLBOOK_E_STATE` where none was begun
  */
@@ -1544,8 +1568,9 @@ int32_t rollbook_tracker_handle_request(struct rollbook_tracker_t *tracker,
 /**
  * Takes in the answer to this node's request to `from`.
  *
- * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
- *         `ROLLBOOK_E_MALFORMED` for what is no answer, or was not asked for
+ * @return `ROLLBOOK_OK`, also for an answer that nobody waits for any more: it is counted and
+ *         nothing else; `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
+ *         `ROLLBOOK_E_MALFORMED` for what is no answer
  */
 int32_t rollbook_tracker_handle_response(struct rollbook_tracker_t *tracker,
                                          uint64_t mono_ms,
@@ -1966,7 +1991,7 @@ int32_t rollbook_tracker_get(struct rollbook_tracker_t *tracker,
                              size_t seen_size);
 
 /**
- * Reads nodes in the roll's order, then those that wait to be admitted: a page of them. Whoever
+ * Reads nodes in the roll's order, those that wait to be admitted among them: a page of them. Whoever
  * asks for one page after another, each behind the last node of the one before, sees every node
  * that stays as it is exactly once, whatever happens in between.
  *

@@ -88,7 +88,8 @@ func NoteDamage(tracker Handle) int32 { return int32(C.rollbook_tracker_note_dam
 // SnapshotBegin begins a compacted journal.
 func SnapshotBegin(tracker Handle) int32 { return int32(C.rollbook_tracker_snapshot_begin(tracker)) }
 
-// SnapshotNext writes the next part of a compacted journal.
+// SnapshotNext writes the next part of a compacted journal: [OK] and nothing where a statement waits
+// for its signature, [Nothing] when all of it was written.
 func SnapshotNext(tracker Handle, out []byte) (int, int32) {
 	var size C.size_t
 	o, capacity := bytes(out)
