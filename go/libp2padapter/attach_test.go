@@ -27,7 +27,7 @@ type member struct {
 }
 
 // newMember makes a host and a tracker; the first authority is itself where none is given.
-func newMember(t *testing.T, authorities ...rollbook.PeerID) *member {
+func newMember(t testing.TB, authorities ...rollbook.PeerID) *member {
 	t.Helper()
 	key, _, err := crypto.GenerateKeyPair(crypto.Ed25519, 0)
 	must(t, err)
@@ -49,7 +49,7 @@ func newMember(t *testing.T, authorities ...rollbook.PeerID) *member {
 	return &member{h, ps, tracker}
 }
 
-func (m *member) attach(t *testing.T, options Options) *Adapter {
+func (m *member) attach(t testing.TB, options Options) *Adapter {
 	t.Helper()
 	if options.Announcement == nil {
 		options.Announcement = &rollbook.Announcement{Agent: "test"}
@@ -64,7 +64,7 @@ func (m *member) attach(t *testing.T, options Options) *Adapter {
 }
 
 // newJournal is that of a new identity.
-func newJournal(t *testing.T, id rollbook.PeerID) rollbook.Journal {
+func newJournal(t testing.TB, id rollbook.PeerID) rollbook.Journal {
 	t.Helper()
 	journal, err := rollbook.CreateFileJournal(filepath.Join(t.TempDir(), "journal"), id)
 	must(t, err)

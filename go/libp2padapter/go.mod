@@ -6,7 +6,7 @@ require (
 	github.com/libp2p/go-libp2p v0.51.0
 	github.com/libp2p/go-libp2p-pubsub v0.19.0
 	github.com/multiformats/go-multiaddr v0.16.1
-	rollbook.dev/go/rollbook v0.1.0
+	rollbook.dev/go/rollbook v0.1.0-dev
 )
 
 require (

@@ -28,12 +28,13 @@ const (
 
 // standalone is a `rollbook` node in a process of its own.
 type standalone struct {
-	t      *testing.T
-	binary string
-	folder string
-	args   []string
-	cmd    *exec.Cmd
-	api    api
+	t       *testing.T
+	binary  string
+	folder  string
+	network string
+	args    []string
+	cmd     *exec.Cmd
+	api     api
 }
 
 // api is what api.json says.
@@ -65,9 +66,9 @@ func identityOf(t *testing.T, binary, folder, kind string) string {
 	return identity.PeerID
 }
 
-func startStandalone(t *testing.T, binary, folder string, listen []string, authorities []string) *standalone {
+func startStandalone(t *testing.T, network, folder string, listen []string, authorities []string) *standalone {
 	t.Helper()
-	s := &standalone{t: t, binary: binary, folder: folder}
+	s := &standalone{t: t, binary: binary(t), folder: folder, network: network}
 	for _, authority := range authorities {
 		s.args = append(s.args, "--authority", authority)
 	}
@@ -88,7 +89,7 @@ func (s *standalone) log() string { return s.folder + ".log" }
 
 func (s *standalone) start(listen []string) {
 	s.t.Helper()
-	args := []string{"start", "--data-dir", s.folder, "--http", "127.0.0.1:0", "--network", "mixed", "--sync-interval", interval.String()}
+	args := []string{"start", "--data-dir", s.folder, "--http", "127.0.0.1:0", "--network", s.network, "--sync-interval", interval.String()}
 	for _, address := range listen {
 		args = append(args, "--listen", address)
 	}
@@ -214,7 +215,7 @@ func newMesh(t *testing.T) *mesh {
 	m.goNodes = append(m.goNodes, startProcess(t, authority))
 	// Nobody dials itself: any address will do for that.
 	listed := append(m.goNodes[0].full(), "/ip4/127.0.0.1/tcp/1/p2p/"+id)
-	m.standalones = append(m.standalones, startStandalone(t, binary, first, listenOn(2), listed))
+	m.standalones = append(m.standalones, startStandalone(t, "mixed", first, listenOn(2), listed))
 	listed = append(append([]string(nil), m.standalones[0].api.Listen[0]), m.goNodes[0].full()[0])
 	both := append(append([]string(nil), m.standalones[0].api.Listen...), m.goNodes[0].full()...)
 	for number := range goMembers {
@@ -227,7 +228,7 @@ func newMesh(t *testing.T) *mesh {
 	for number := range standaloneMembers {
 		folder := filepath.Join(folder, fmt.Sprintf("standalone-%d", number+1))
 		identityOf(t, binary, folder, []string{"secp256k1", "ed25519"}[number%2])
-		m.standalones = append(m.standalones, startStandalone(t, binary, folder, listenOn(number), reachable(both, number)))
+		m.standalones = append(m.standalones, startStandalone(t, "mixed", folder, listenOn(number), reachable(both, number)))
 	}
 	return m
 }

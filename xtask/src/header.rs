@@ -76,8 +76,7 @@ const NODE: Header = Header {
 };
 
 /// Headers that are needed a second time elsewhere: a Go module takes nothing from outside of it.
-const COPIES: [(&str, &str); 1] =
-    [("include/rollbook.h", "go/rollbook/internal/capi/rollbook.h")];
+const COPIES: [(&str, &str); 1] = [("include/rollbook.h", "go/rollbook/internal/capi/rollbook.h")];
 
 /// Functions that are for tests alone.
 const EXCLUDED: [&str; 2] = ["rollbook_runtime_panic", "rollbook_tracker_panic"];

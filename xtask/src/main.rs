@@ -12,6 +12,7 @@ mod faults;
 mod footprint;
 mod freestanding;
 mod fuzz;
+mod go;
 mod header;
 mod links;
 #[cfg(test)]
@@ -36,6 +37,8 @@ Usage:
   cargo xtask test [SUITE]...  set up, then run these suites, or all of them
   cargo xtask bench core [PART]...
                                print the core's figures; with --write, into docs/performance.md
+  cargo xtask bench go [--write]
+                               print what calls cost from Go; with --write, into docs/go.md
   cargo xtask fuzz [TARGET] [--seconds N]
                                look for inputs that break the core: the short run of the tests,
                                then, with a nightly toolchain and cargo-fuzz, N seconds (60) of
@@ -52,6 +55,9 @@ Usage:
   cargo xtask firmware --sizes [--write]
                                what such libraries take; with --write into docs/c.md
   cargo xtask dist c           the C libraries as a tarball under target/dist
+  cargo xtask dist go          the Go modules, with the library in them, as a module proxy under
+                               target/dist/go
+  cargo xtask go-lib           the library where the Go module of this checkout looks for it
   cargo xtask header           make the C headers in include/ from the crates in ffi/
   cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]
                                replay a simulated cluster: docs/simulation.md says more
@@ -90,6 +96,9 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["check"] => check::run_all(),
         ["install", rest @ ..] => clib::install(rest).map(|()| true),
+        ["bench", "go", rest @ ..] => go::bench(rest).map(|()| true),
+        ["go-lib"] => go::library().map(|()| true),
+        ["dist", "go"] => go::dist().map(|()| true),
         ["dist", "c", rest @ ..] => clib::dist(rest).map(|()| true),
         ["firmware", rest @ ..] => clib::firmware(rest).map(|()| true),
         ["header"] => header::write().map(|()| true),

@@ -4,7 +4,7 @@
 //! the system are its owner's business: they are installed only on request.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +29,12 @@ const SYSTEM_PROGRAMS: [(&str, &str); 11] = [
 /// Where programs of administrators are, which the path of others may leave out.
 const ADMIN_DIRS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
+/// Where Go is, if it is not on the path.
+const GO_DIR: &str = "/usr/local/go/bin";
+
+/// The Go module that needs the newest Go.
+const GO_MODULE: &str = "go/libp2padapter/go.mod";
+
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY_VERSION: &str = "0.20.2";
 
@@ -46,8 +52,12 @@ pub(crate) fn run(yes: bool) -> Result<bool> {
 
 /// Installs what is missing; what still is afterwards has been said, and is returned.
 pub(crate) fn prepare(yes: bool) -> Vec<String> {
-    let steps =
-        [system_packages(yes || run::in_ci()), install_cargo_deny(), install_schemathesis()];
+    let steps = [
+        system_packages(yes || run::in_ci()),
+        install_cargo_deny(),
+        install_schemathesis(),
+        go().map(drop),
+    ];
     let missing = steps.into_iter().filter_map(Result::err).map(|error| format!("{error:#}"));
     missing.inspect(|error| eprintln!("!!! setup: {error}")).collect()
 }
@@ -71,6 +81,44 @@ pub(crate) fn schemathesis() -> Option<PathBuf> {
 /// The promtool of the system, if it is installed.
 pub(crate) fn promtool() -> Option<&'static str> {
     is_installed("promtool").then_some("promtool")
+}
+
+/// The go command of the system, if it is new enough. Nobody else's is fetched: a Go toolchain is
+/// its owner's business, and packages of distributions are older than what libp2p needs.
+pub(crate) fn go() -> Result<PathBuf> {
+    let module = fs::read_to_string(run::root().join(GO_MODULE)).unwrap_or_default();
+    let wanted = module.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).chain([PathBuf::from(GO_DIR)]);
+    let found: Vec<(PathBuf, String)> = places
+        .map(|place| place.join("go"))
+        .filter(|go| go.is_file())
+        .filter_map(|go| Some((go.clone(), version_of_go(&go)?)))
+        .collect();
+    let fits = |version: &str| numbers(version) >= numbers(wanted);
+    if let Some((go, _)) = found.iter().find(|(_, version)| fits(version)) {
+        return Ok(go.clone());
+    }
+    let there: Vec<String> =
+        found.iter().map(|(go, version)| format!("{} is {version}", go.display())).collect();
+    let there = if there.is_empty() { "there is none".to_owned() } else { there.join(", ") };
+    bail!("the suite 'go' needs Go {wanted} or newer, on the path or in {GO_DIR}: {there}");
+}
+
+/// The version of a go command.
+fn version_of_go(go: &Path) -> Option<String> {
+    let version =
+        run::output(Command::new(go).args(["env", "GOVERSION"]).env("GOTOOLCHAIN", "local"))?;
+    Some(version.trim().trim_start_matches("go").to_owned())
+}
+
+/// The numbers of a version; what stands behind the last of them does not count.
+fn numbers(version: &str) -> Vec<u32> {
+    let leading = |part: &str| {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse().ok()
+    };
+    version.split('.').map_while(leading).collect()
 }
 
 /// The first of these programs that is not there.
@@ -181,6 +229,13 @@ mod tests {
             "sudo apt-get update && sudo apt-get install --yes gcc make"
         );
         assert_eq!(install_line(&["gcc"], true), "apt-get update && apt-get install --yes gcc");
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        assert!(numbers("1.26.10") > numbers("1.26.6") && numbers("1.26") < numbers("1.26.6"));
+        assert!(numbers("1.27rc1") > numbers("1.26.6"));
+        assert!(numbers("") < numbers("1.26.6"));
     }
 
     #[test]

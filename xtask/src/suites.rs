@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::report::{Outcome, Report};
 use crate::run::{cargo, in_ci, run, target};
-use crate::{api, check, clib, freestanding, fuzz, setup, sim};
+use crate::{api, check, clib, freestanding, fuzz, go, setup, sim};
 
 /// A part of the tests that can be run by itself.
 struct Suite {
@@ -16,7 +16,7 @@ struct Suite {
 }
 
 /// All suites, in the order in which they run: what breaks most, and soonest, comes first.
-const SUITES: [Suite; 13] = [
+const SUITES: [Suite; 14] = [
     Suite { name: "core", about: "the state machine, with each set of its features", run: core },
     Suite {
         name: "freestanding",
@@ -33,6 +33,7 @@ const SUITES: [Suite; 13] = [
     Suite { name: "node", about: "the binary's own parts, import and export", run: node },
     Suite { name: "tests", about: "real nodes in many processes", run: tests },
     Suite { name: "c", about: "the C libraries, from C", run: clib::suite },
+    Suite { name: "go", about: "the Go modules, alone and on libp2p hosts", run: go::suite },
     Suite {
         name: "api",
         about: "the HTTP API against its own description, by made-up requests",

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+pub(crate) use archive::{Build, build_static, version};
 pub(crate) use dist::command as dist;
 pub(crate) use firmware::command as firmware;
 pub(crate) use install::command as install;

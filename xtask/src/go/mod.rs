@@ -1,0 +1,56 @@
+//! The Go modules: the library that they link, the modules as a proxy serves them, their tests.
+
+mod bench;
+mod dist;
+mod library;
+mod suite;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) use bench::command as bench;
+pub(crate) use dist::command as dist;
+pub(crate) use library::command as library;
+pub(crate) use suite::suite;
+
+use crate::run::root;
+use crate::setup;
+
+/// A Go module of the project.
+#[derive(Debug)]
+pub(crate) struct Module {
+    /// Its path in Go.
+    pub(crate) path: &'static str,
+    /// Its folder.
+    pub(crate) folder: &'static str,
+}
+
+/// The tracker for Go programs.
+pub(crate) const TRACKER: Module =
+    Module { path: "rollbook.dev/go/rollbook", folder: "go/rollbook" };
+
+/// What runs it on a libp2p host.
+pub(crate) const ADAPTER: Module =
+    Module { path: "rollbook.dev/go/libp2padapter", folder: "go/libp2padapter" };
+
+/// What packs them.
+const PACK: &str = "go/pack";
+
+impl Module {
+    fn root(&self) -> PathBuf {
+        root().join(self.folder)
+    }
+}
+
+/// The go command in a module, by its own toolchain and nothing above it.
+fn go(folder: impl Into<PathBuf>) -> Command {
+    let mut go = Command::new(setup::go().unwrap_or_else(|_missing| "go".into()));
+    // With the paths left out of what is built, a module in another folder is not built anew.
+    go.arg("-C").arg(folder.into()).envs([
+        ("GOTOOLCHAIN", "local"),
+        ("GOWORK", "off"),
+        ("GOFLAGS", "-trimpath"),
+        ("CGO_ENABLED", "1"),
+    ]);
+    go
+}
