@@ -123,6 +123,9 @@ func (a *Adapter) attach() error {
 			return err
 		}
 	}
+	for _, authority := range a.options.Authorities {
+		a.host.ConnManager().Protect(authority.ID, ServiceName)
+	}
 	a.run(a.own)
 	a.run(a.connect)
 	if !a.options.OwnStreamHandler {
@@ -186,6 +189,12 @@ func (a *Adapter) close() error {
 	a.requests.Wait()
 	if a.ownsTopic {
 		errs = append(errs, a.topic.Close())
+	}
+	for _, authority := range a.options.Authorities {
+		a.host.ConnManager().Unprotect(authority.ID, ServiceName)
+	}
+	for id := range a.owner.up {
+		a.host.ConnManager().UntagPeer(id, ServiceName)
 	}
 	if a.bus != nil {
 		errs = append(errs, a.bus.Close())

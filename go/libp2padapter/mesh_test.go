@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -300,6 +301,10 @@ func TestAMeshOfBothKindsConvergesAndSurvivesKills(t *testing.T) {
 	m.converge("all hold one roll", m.size())
 	m.seenByOthers()
 
+	var said state
+	m.goNodes[0].ask("decide", &said)
+	m.converge("much was decided at once", m.size())
+
 	m.goNodes[3].kill9()
 	m.standalones[2].kill9()
 	m.converge("two that were killed are missed", m.size()-2)
@@ -350,16 +355,20 @@ func (m *mesh) seenByOthers() {
 	}
 }
 
-// clean looks whether nobody held anything against anybody.
+// clean looks whether nobody held anything against anybody. Who was killed could not keep all that it
+// had promised; everybody else did.
 func (m *mesh) clean() {
 	m.t.Helper()
+	killed := []string{m.goNodes[0].peer, m.goNodes[3].peer, m.standalones[0].api.PeerID, m.standalones[2].api.PeerID}
 	states, err := m.states()
 	must(m.t, err)
 	promises := int64(0)
 	for _, state := range states {
 		promises += state.Promises
-		if state.Penalty != 0 {
-			m.t.Errorf("%s counts promises that were not kept: %v", state.Peer, state.Penalty)
+		for peer, count := range state.Broken {
+			if !slices.Contains(killed, peer) {
+				m.t.Errorf("%s says that %s did not keep its promises: %v", state.Peer, peer, count)
+			}
 		}
 		if state.Stats.Rejected != 0 || state.Stats.QueueFull != 0 || state.Error != "" {
 			m.t.Errorf("%s: %+v %s", state.Peer, state.Stats, state.Error)
@@ -373,5 +382,5 @@ func (m *mesh) clean() {
 	if promises == 0 {
 		m.t.Error("nobody promised anything, so no promise could be broken")
 	}
-	m.t.Logf("%d promises were made, none was broken", promises)
+	m.t.Logf("%d promises were made", promises)
 }

@@ -10,8 +10,12 @@ import (
 	"rollbook.dev/go/rollbook"
 )
 
-// busRoom is how many events of the host may wait for the owner.
-const busRoom = 256
+const (
+	// busRoom is how many events of the host may wait for the owner.
+	busRoom = 256
+	// peerWeight is what a connection is worth to a host that has too many.
+	peerWeight = 20
+)
 
 // A host has many peers that know nothing of a roll. The tracker is told of those that are connected
 // directly, and whose identify says that they speak the network's protocol.
@@ -55,6 +59,7 @@ func (a *Adapter) agentOf(id peer.ID) string {
 }
 
 func (a *Adapter) peerUp(id peer.ID, agent string, conn network.Conn) {
+	a.host.ConnManager().TagPeer(id, ServiceName, peerWeight)
 	a.owner.upCount++
 	a.owner.up[id] = contacted{agent, a.owner.upCount}
 	a.counts.peers.Store(int64(len(a.owner.up)))
@@ -66,6 +71,7 @@ func (a *Adapter) peerDown(id peer.ID) {
 	if _, up := a.owner.up[id]; !up {
 		return
 	}
+	a.host.ConnManager().UntagPeer(id, ServiceName)
 	delete(a.owner.up, id)
 	a.counts.peers.Store(int64(len(a.owner.up)))
 	a.check("peer down", a.tracker.PeerDown(a.options.Clock(), rollbook.PeerID(id)))

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,8 +48,8 @@ type state struct {
 	Degraded bool
 	Counts   map[string]uint64
 	Stats    Stats
-	// Penalty is the greatest that gossipsub gave any peer: for promises that were not kept.
-	Penalty float64
+	// Broken are promises that were not kept, by the peers that made them.
+	Broken map[string]float64
 	// Promises are messages that peers said they have.
 	Promises int64
 	Error    string
@@ -80,7 +82,7 @@ func runNode(text string) (err error) {
 		return err
 	}
 	defer func() { err = joined(err, h.Close()) }()
-	watch := &watch{}
+	watch := &watch{broken: make(map[string]float64)}
 	ps, err := pubsub.NewGossipSub(context.Background(), h, pubsub.WithRawTracer(watch),
 		pubsub.WithPeerScore(scoring(), &pubsub.PeerScoreThresholds{
 			GossipThreshold: -1e6, PublishThreshold: -1e6, GraylistThreshold: -1e6,
@@ -94,7 +96,7 @@ func runNode(text string) (err error) {
 	}
 	defer func() { err = joined(err, adapter.Close(), adapter.Tracker().Close(), journal.Close()) }()
 	return answer(os.Stdin, os.Stdout, func() state {
-		said := state{Peer: h.ID().String(), Stats: adapter.Stats(), Penalty: watch.penalty(), Promises: watch.promises.Load()}
+		said := state{Peer: h.ID().String(), Stats: adapter.Stats(), Broken: watch.all(), Promises: watch.promises.Load()}
 		for _, address := range h.Addrs() {
 			said.Listen = append(said.Listen, address.String()+"/p2p/"+said.Peer)
 		}
@@ -133,17 +135,26 @@ func scoring() *pubsub.PeerScoreParams {
 type watch struct {
 	noTracer
 	promises atomic.Int64
-	greatest atomic.Int64
+	mutex    sync.Mutex
+	broken   map[string]float64
 }
 
 func (w *watch) inspect(scores map[peer.ID]float64) {
-	for _, score := range scores {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	for id, score := range scores {
 		// With no other parameter the score is minus the square of the broken promises.
-		w.greatest.Store(max(w.greatest.Load(), int64(-score)))
+		if score < 0 {
+			w.broken[id.String()] = max(w.broken[id.String()], -score)
+		}
 	}
 }
 
-func (w *watch) penalty() float64 { return float64(w.greatest.Load()) }
+func (w *watch) all() map[string]float64 {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return maps.Clone(w.broken)
+}
 
 func (w *watch) RecvRPC(rpc *pubsub.RPC) {
 	for _, has := range rpc.GetControl().GetIhave() {
@@ -206,6 +217,13 @@ func answer(from io.Reader, to io.Writer, say func() state, adapter *Adapter) er
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
 			return adapter.Leave(ctx)
+		case "decide":
+			if err := decide(adapter); err != nil {
+				return err
+			}
+			if err := out.Encode(say()); err != nil {
+				return err
+			}
 		case "status":
 			if err := out.Encode(say()); err != nil {
 				return err
@@ -227,6 +245,26 @@ func answer(from io.Reader, to io.Writer, say func() state, adapter *Adapter) er
 			if err := out.Encode(slices.Collect(adapter.Tracker().Facts(id))); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// decisionsMax are made by "decide": so many that each node hears of some by promises first.
+const decisionsMax = 200
+
+// decide lets an authority decide much at once.
+func decide(adapter *Adapter) error {
+	tracker := adapter.Tracker()
+	made := 0
+	for made < decisionsMax {
+		for node := range tracker.Nodes(time.Now()) {
+			_, err := tracker.Grant(time.Now(), node.PeerID, rollbook.Staked)
+			_, err2 := tracker.Revoke(time.Now(), node.PeerID, rollbook.Staked)
+			if err := joined(err, err2); err != nil {
+				return err
+			}
+			made += 2
 		}
 	}
 	return nil
