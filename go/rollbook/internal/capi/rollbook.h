@@ -18,14 +18,16 @@
  * Rules that hold for every function:
  *
  * - It answers ROLLBOOK_OK (0), ROLLBOOK_NOTHING (1), or an error (below 0). An error changes
- *   nothing, except where a description says otherwise. Every function that takes a tracker may
- *   answer ROLLBOOK_E_NULL, ROLLBOOK_E_HANDLE, ROLLBOOK_E_BUSY, ROLLBOOK_E_POISONED and
- *   ROLLBOOK_E_PANIC besides what its description names.
+ *   nothing, except where a description says otherwise; the time that came with the call has passed
+ *   all the same. Every function that takes a tracker may answer ROLLBOOK_E_NULL, ROLLBOOK_E_HANDLE,
+ *   ROLLBOOK_E_BUSY, ROLLBOOK_E_POISONED and ROLLBOOK_E_PANIC besides what its description names,
+ *   and one whose pointer is not aligned ROLLBOOK_E_MEMORY.
  * - A tracker is used by one thread at a time, whichever that is. Different trackers have nothing
  *   to do with each other. There is no other state: no globals, and no last error.
  * - Pointers are not kept: what they point to is the caller's again when the function returns. No
- *   memory is handed over. NULL stands for bytes that are none, of size 0, and nothing else, except
- *   where a description says that it may be NULL.
+ *   memory is handed over. What a call writes to overlaps with nothing else that it is given. NULL
+ *   stands for bytes that are none, of size 0, and nothing else, except where a description says
+ *   that it may be NULL.
  * - Bytes come with their size. Text is UTF-8 and needs no zero at its end; nor has it one where it
  *   comes out, except in static texts and in rollbook_error_t.
  * - A buffer for results comes with its capacity, and with a place for the size that was used. Where
@@ -430,7 +432,8 @@
 #define ROLLBOOK_EVENT_BECAME_WHOLE 23
 
 /**
- * The journal has grown to several times what it holds: time for `rollbook_tracker_snapshot`.
+ * The journal has grown to several times what it holds: time for
+ * `rollbook_tracker_snapshot_begin`.
  */
 #define ROLLBOOK_EVENT_COMPACTION_DUE 24
 
@@ -693,10 +696,9 @@
 #define ROLLBOOK_STATEMENT_ANNOUNCEMENT 3
 
 /**
- * The most bytes that the text of an address has: each byte of a value takes at most four, and
- * each number of a protocol its name.
+ * The most bytes that the text of an address has.
  */
-#define ROLLBOOK_ADDRESS_TEXT_MAX 512
+#define ROLLBOOK_ADDRESS_TEXT_MAX 672
 
 /**
  * A tracker: the roll of one node, and what it does to keep it.
@@ -784,7 +786,7 @@ typedef struct rollbook_config_t {
 
 /**
  * What is wrong with something that a person wrote: a configuration, a text, an address. Filled in
- * where a function takes one and fails.
+ * where a function takes one and fails, whatever it fails on.
  */
 typedef struct rollbook_error_t {
   /**
@@ -814,7 +816,7 @@ typedef struct rollbook_recovered_t {
    */
   uint64_t unread;
   /**
-   * Of these: statements for which a partial replica has no room.
+   * Of these: statements that a partial replica left out, as it does what it has no room for.
    */
   uint64_t no_room;
   /**
@@ -1402,7 +1404,7 @@ int32_t rollbook_tracker_layout(size_t *size,
  * @param key_kind one of `ROLLBOOK_KEY_*`
  * @param seed 32 bytes that differ at every start and that nobody else knows
  * @param tracker takes the handle; NULL where it failed
- * @param error takes what is wrong with the configuration; may be NULL
+ * @param error takes what is wrong, with the configuration above all; may be NULL
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_MEMORY`, `ROLLBOOK_E_UNSUPPORTED`,
  *         `ROLLBOOK_E_CONFIG`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_KEY`, `ROLLBOOK_E_ARGUMENT`
  */
@@ -1466,6 +1468,10 @@ int32_t rollbook_journal_begin(const uint8_t *peer_id,
  * frames of it are taken; what is behind the last of them belongs in front of the next part. What
  * is behind the last frame of all was never finished: the next frame is appended in its place.
  *
+ * Of `ROLLBOOK_FRAME_SIZE_MAX` bytes or more something is taken, unless they are no frame and have
+ * no end. Where the journal goes on behind them, they are damage: they are skipped, and
+ * `rollbook_tracker_note_damage` says so.
+ *
  * Where it fails, the frames before the one that was refused were taken, and `used` says where
  * that one begins.
  *
@@ -1474,7 +1480,7 @@ int32_t rollbook_journal_begin(const uint8_t *peer_id,
  * @param recovered_size `sizeof *recovered`
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_STATE`, `ROLLBOOK_E_UNSUPPORTED`,
  *         `ROLLBOOK_E_FORMAT`, `ROLLBOOK_E_FOREIGN`, `ROLLBOOK_E_NO_LONGER_AUTHORITY`;
- *         `ROLLBOOK_E_FULL` where a replica that is not partial has no room
+ *         `ROLLBOOK_E_FULL` where an authority has no room
  */
 int32_t rollbook_tracker_recover(struct rollbook_tracker_t *tracker,
                                  const uint8_t *part,
@@ -1500,9 +1506,10 @@ int32_t rollbook_tracker_note_damage(struct rollbook_tracker_t *tracker);
 int32_t rollbook_tracker_snapshot_begin(struct rollbook_tracker_t *tracker);
 
 /**
- * Writes the next part of a compacted journal. All parts together take the place of the journal,
- * once they are durable. Other calls may come in between: the frames that
- * `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one.
+ * Writes the next part of a compacted journal. Other calls may come in between: the frames that
+ * `rollbook_tracker_poll_journal` gives out after the first part belong behind the last one. All
+ * parts together, with these frames behind them, take the place of the journal, once all of it is
+ * durable.
  *
  * @param out room for `ROLLBOOK_FRAME_SIZE_MAX` bytes at least; it is filled with whole frames
  * @param size takes how much of it is used: 0 where a statement waits for its signature
@@ -1548,11 +1555,12 @@ int32_t rollbook_tracker_handle_gossip(struct rollbook_tracker_t *tracker,
  * Takes in a request of the protocol of synchronisation and writes its answer.
  *
  * @param from who asks, as the transport authenticated it
- * @param response room for `ROLLBOOK_RESPONSE_SIZE_MAX` bytes; more is used where the peer takes
- *        more
+ * @param response room for `ROLLBOOK_RESPONSE_SIZE_MAX` bytes, apart from the request; more is
+ *        used where the peer takes more
  * @param response_size takes the size of the answer
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_BUFSIZE`,
- *         `ROLLBOOK_E_STATE`; `ROLLBOOK_E_MALFORMED` for what is no request: nothing is answered
+ *         `ROLLBOOK_E_STATE`; `ROLLBOOK_E_ARGUMENT` where the answer would be written over the
+ *         request; `ROLLBOOK_E_MALFORMED` for what is no request: nothing is answered
  */
 int32_t rollbook_tracker_handle_request(struct rollbook_tracker_t *tracker,
                                         uint64_t mono_ms,
@@ -1570,7 +1578,8 @@ int32_t rollbook_tracker_handle_request(struct rollbook_tracker_t *tracker,
  *
  * @return `ROLLBOOK_OK`, also for an answer that nobody waits for any more: it is counted and
  *         nothing else; `ROLLBOOK_E_NULL`, `ROLLBOOK_E_PEER_ID`, `ROLLBOOK_E_STATE`;
- *         `ROLLBOOK_E_MALFORMED` for what is no answer
+ *         `ROLLBOOK_E_MALFORMED` for what is no answer, or one of a peer that had too much checked in
+ *         vain of late: the request has failed, and is made again in its turn
  */
 int32_t rollbook_tracker_handle_response(struct rollbook_tracker_t *tracker,
                                          uint64_t mono_ms,
@@ -1948,7 +1957,7 @@ int32_t rollbook_tracker_set_allowed(struct rollbook_tracker_t *tracker,
  * @param acting those that act, in the order in which a member tries them; `acting_count` of them
  * @param retired those that did; `retired_count` of them; NULL for none
  * @param admission_kind one of `ROLLBOOK_ADMISSION_*`, for a node that becomes an authority
- * @param error takes what is wrong with the list; may be NULL
+ * @param error takes what is wrong, with the list above all; may be NULL
  * @return `ROLLBOOK_OK`, `ROLLBOOK_E_NULL`, `ROLLBOOK_E_CONFIG`, `ROLLBOOK_E_PEER_ID`,
  *         `ROLLBOOK_E_KEY`, `ROLLBOOK_E_PARTIAL`, `ROLLBOOK_E_NO_LONGER_AUTHORITY`,
  *         `ROLLBOOK_E_RECOVERING`, `ROLLBOOK_E_DAMAGED`, `ROLLBOOK_E_ARGUMENT`,
