@@ -204,6 +204,13 @@ impl NodeView {
     }
 }
 
+/// For who drives the core alone: the application's grants go by their numbers, as `app0`.
+impl From<&rollbook_core::NodeView<'_>> for NodeView {
+    fn from(seen: &rollbook_core::NodeView<'_>) -> NodeView {
+        NodeView::of(seen, &GrantNames::default())
+    }
+}
+
 /// Which nodes `NodeHandle::list` returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {

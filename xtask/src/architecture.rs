@@ -1,8 +1,9 @@
 //! Who may depend on whom, read from the manifests.
 //!
-//! core <- runtime <- node; core <- ffi/tracker; runtime, ffi/tracker <- ffi/node. Nothing depends
-//! on tests, benches or xtask. What makes a program of the core's state machine, a runtime, a
-//! network, a source of randomness, appears in the crates named here and in no other.
+//! core <- runtime <- node; core <- ffi/tracker; runtime, ffi/tracker <- ffi/node; core, runtime <-
+//! python. Nothing depends on tests, benches or xtask. What makes a program of the core's state
+//! machine, a runtime, a network, a source of randomness, appears in the crates named here and in
+//! no other.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +16,14 @@ struct Member {
 }
 
 /// Every crate of the workspace has a line here; a new one must be given its place.
-const MEMBERS: [Member; 9] = [
+const MEMBERS: [Member; 10] = [
     Member { name: "rollbook-bench", may_use: &["rollbook-core"] },
     Member { name: "rollbook-c", may_use: &["rollbook-core"] },
     Member { name: "rollbook-core", may_use: &[] },
     Member { name: "rollbook", may_use: &["rollbook-core"] },
     Member { name: "rollbook-node", may_use: &["rollbook"] },
     Member { name: "rollbook-node-c", may_use: &["rollbook", "rollbook-c", "rollbook-core"] },
+    Member { name: "rollbook-python", may_use: &["rollbook-core", "rollbook"] },
     Member { name: "rollbook-sim", may_use: &["rollbook-core"] },
     Member { name: "rollbook-tests", may_use: &["rollbook-core", "rollbook"] },
     Member { name: "xtask", may_use: &[] },
@@ -29,13 +31,14 @@ const MEMBERS: [Member; 9] = [
 
 /// Crates from outside (and all whose names continue theirs with a dash), and the only members
 /// that may use them. Tests may use anything.
-const RESTRICTED: [(&str, &[&str]); 6] = [
+const RESTRICTED: [(&str, &[&str]); 7] = [
     ("axum", &["rollbook-node"]),
     ("clap", &["rollbook-node"]),
     ("futures", &["rollbook", "rollbook-node"]),
-    ("getrandom", &["rollbook", "rollbook-node"]),
+    ("getrandom", &["rollbook", "rollbook-node", "rollbook-python"]),
     ("libp2p", &["rollbook"]),
-    ("tokio", &["rollbook", "rollbook-node", "rollbook-node-c"]),
+    ("pyo3", &["rollbook-python"]),
+    ("tokio", &["rollbook", "rollbook-node", "rollbook-node-c", "rollbook-python"]),
 ];
 
 /// The tables of a manifest that hold dependencies.
@@ -162,9 +165,10 @@ mod tests {
             verdict(manifest),
             [
                 "rollbook-core may not use libp2p, only rollbook",
-                "rollbook-core may not use tokio, only rollbook, rollbook-node and rollbook-node-c",
-                "rollbook-core may not use tokio-stream, only rollbook, rollbook-node and \
-                 rollbook-node-c",
+                "rollbook-core may not use tokio, only rollbook, rollbook-node, rollbook-node-c \
+                 and rollbook-python",
+                "rollbook-core may not use tokio-stream, only rollbook, rollbook-node, \
+                 rollbook-node-c and rollbook-python",
             ]
         );
     }

@@ -12,12 +12,14 @@ mod faults;
 mod footprint;
 mod freestanding;
 mod fuzz;
+mod glibc;
 mod go;
 mod header;
 mod links;
 #[cfg(test)]
 mod named_tests;
 mod page;
+mod python;
 mod report;
 mod run;
 mod setup;
@@ -39,6 +41,9 @@ Usage:
                                print the core's figures; with --write, into docs/performance.md
   cargo xtask bench go [--write]
                                print what calls cost from Go; with --write, into docs/go.md
+  cargo xtask bench python [--write]
+                               print the figures of the Python package; with --write, into
+                               docs/python.md
   cargo xtask fuzz [TARGET] [--seconds N]
                                look for inputs that break the core: the short run of the tests,
                                then, with a nightly toolchain and cargo-fuzz, N seconds (60) of
@@ -58,6 +63,8 @@ Usage:
   cargo xtask dist go          the Go modules, with the library in them, as a module proxy under
                                target/dist/go
   cargo xtask go-lib           the library where the Go module of this checkout looks for it
+  cargo xtask dist python      a wheel of the Python package that needs no compiler where it is
+                               installed, in target/dist/python
   cargo xtask header           make the C headers in include/ from the crates in ffi/
   cargo xtask sim --seed N [--nodes M | --memory-gib G] [--minutes V]
                                replay a simulated cluster: docs/simulation.md says more
@@ -93,6 +100,7 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["setup", "--yes"] => setup::run(true),
         ["test", names @ ..] => suites::test(names),
         ["bench", "core", rest @ ..] => bench::core(rest),
+        ["bench", "python", rest @ ..] => python::bench(rest),
         ["fuzz", rest @ ..] => fuzz::fuzz(rest),
         ["check"] => check::run_all(),
         ["install", rest @ ..] => clib::install(rest).map(|()| true),
@@ -100,13 +108,17 @@ fn run_command(arguments: &[String]) -> Result<bool> {
         ["go-lib"] => go::library().map(|()| true),
         ["dist", "go"] => go::dist().map(|()| true),
         ["dist", "c", rest @ ..] => clib::dist(rest).map(|()| true),
+        ["dist", "python", rest @ ..] => python::dist(rest),
         ["firmware", rest @ ..] => clib::firmware(rest).map(|()| true),
         ["header"] => header::write().map(|()| true),
         ["footprint"] => footprint::command(false),
         ["footprint", "--write"] => footprint::command(true),
         ["sim", arguments @ ..] => sim::command(arguments),
         ["swarm", arguments @ ..] => swarm::command(arguments),
-        [command @ ("bench" | "setup" | "check" | "footprint" | "header" | "help"), rest @ ..] => {
+        [
+            command @ ("bench" | "setup" | "check" | "dist" | "footprint" | "header" | "help"),
+            rest @ ..,
+        ] => {
             bail!("'{command}' does not take '{}'; see 'cargo xtask help'", rest.join(" "))
         }
         [command, ..] => bail!("no command '{command}'; see 'cargo xtask help'"),
@@ -130,6 +142,9 @@ mod tests {
         assert!(error_of(&["fuzz", "--second"]).contains("'fuzz' does not take '--second'"));
         assert!(error_of(&["fuzz", "no-such"]).contains("no fuzz target 'no-such'"));
         assert!(error_of(&["check", "core"]).contains("'check' does not take 'core'"));
+        assert!(error_of(&["bench", "python", "x"]).contains("takes only '--write'"));
+        assert!(error_of(&["dist", "nothing"]).contains("'dist' does not take 'nothing'"));
+        assert!(error_of(&["dist", "python", "now"]).contains("does not take 'now'"));
         assert!(error_of(&["footprint", "-w"]).contains("'footprint' does not take '-w'"));
     }
 }

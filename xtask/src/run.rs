@@ -109,10 +109,15 @@ fn prepared(command: &mut Command) -> &mut Command {
     command.current_dir(root()).stdin(Stdio::null())
 }
 
+/// What says where programs are found is not shown: who types has their own.
+const NOT_SHOWN: [&str; 2] = ["PATH", "VIRTUAL_ENV"];
+
 /// The command as a person would type it.
 fn line_of(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
-    let set = command.get_envs().filter_map(|(name, value)| {
+    let shown =
+        command.get_envs().filter(|(name, _)| !NOT_SHOWN.iter().any(|hidden| name == hidden));
+    let set = shown.filter_map(|(name, value)| {
         value.map(|value| format!("{}='{}'", name.to_string_lossy(), value.to_string_lossy()))
     });
     let words = std::iter::once(program).chain(command.get_args());
@@ -126,7 +131,7 @@ mod tests {
     #[test]
     fn commands_are_shown_as_typed() {
         let mut command = Command::new("/usr/bin/cargo");
-        command.args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+        command.args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").env("PATH", "/bin");
         assert_eq!(line_of(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
     }
 

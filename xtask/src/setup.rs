@@ -41,6 +41,11 @@ const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The Python packages of the suite `api`, in fixed versions.
 const API_REQUIREMENTS: &str = "xtask/api-requirements.txt";
 
+/// The Python packages of the suite `python`, in fixed versions.
+const PYTHON_REQUIREMENTS: &str = "xtask/python-requirements.txt";
+/// Inside their environment: a copy of that file, from when all of it was installed.
+const PYTHON_INSTALLED: &str = "installed.txt";
+
 /// The `setup` command; says whether nothing is missing now.
 pub(crate) fn run(yes: bool) -> Result<bool> {
     let missing = prepare(yes);
@@ -57,6 +62,7 @@ pub(crate) fn prepare(yes: bool) -> Vec<String> {
         install_cargo_deny(),
         install_schemathesis(),
         go().map(drop),
+        install_python_tools(),
     ];
     let missing = steps.into_iter().filter_map(Result::err).map(|error| format!("{error:#}"));
     missing.inspect(|error| eprintln!("!!! setup: {error}")).collect()
@@ -126,21 +132,43 @@ pub(crate) fn missing_of<'a>(programs: &[&'a str]) -> Option<&'a str> {
     programs.iter().copied().find(|program| !is_installed(program))
 }
 
-/// Into an environment of its own: nothing else on the machine sees these packages.
+/// The environment with the packages of the suite `python`, if all of them are installed.
+pub(crate) fn python_tools() -> Option<PathBuf> {
+    let folder = tools().join("python");
+    let wanted = fs::read(run::root().join(PYTHON_REQUIREMENTS)).ok()?;
+    (fs::read(folder.join(PYTHON_INSTALLED)).ok()? == wanted).then_some(folder)
+}
+
 fn install_schemathesis() -> Result<()> {
     if schemathesis().is_some() {
         return Ok(());
     }
-    if !is_installed("python3") {
-        bail!("schemathesis needs python3");
-    }
     println!("setup: installing schemathesis (once, half a minute)");
-    let dir = tools().join("schemathesis");
+    install_python_packages("schemathesis", API_REQUIREMENTS)
+}
+
+fn install_python_tools() -> Result<()> {
+    if python_tools().is_some() {
+        return Ok(());
+    }
+    println!("setup: installing what the Python package is built and tested with (once, a minute)");
+    install_python_packages("python", PYTHON_REQUIREMENTS)?;
+    let wanted = run::root().join(PYTHON_REQUIREMENTS);
+    fs::copy(wanted, tools().join("python").join(PYTHON_INSTALLED)).context("cannot note it")?;
+    Ok(())
+}
+
+/// Into an environment of its own: nothing else on the machine sees these packages.
+fn install_python_packages(name: &str, requirements: &str) -> Result<()> {
+    if !is_installed("python3") {
+        bail!("{name} needs python3");
+    }
+    let dir = tools().join(name);
     run::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))
         .context("no Python environment could be made; Debian's package is python3-venv")?;
     let mut install = Command::new(dir.join("bin/pip"));
     install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-    run::run(install.arg(API_REQUIREMENTS)).context("schemathesis could not be installed")
+    run::run(install.arg(requirements)).with_context(|| format!("{name} could not be installed"))
 }
 
 fn tools() -> PathBuf {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::report::{Outcome, Report};
 use crate::run::{cargo, in_ci, run, target};
-use crate::{api, check, clib, freestanding, fuzz, go, setup, sim};
+use crate::{api, check, clib, freestanding, fuzz, go, python, setup, sim};
 
 /// A part of the tests that can be run by itself.
 struct Suite {
@@ -16,7 +16,7 @@ struct Suite {
 }
 
 /// All suites, in the order in which they run: what breaks most, and soonest, comes first.
-const SUITES: [Suite; 14] = [
+const SUITES: [Suite; 15] = [
     Suite { name: "core", about: "the state machine, with each set of its features", run: core },
     Suite {
         name: "freestanding",
@@ -38,6 +38,11 @@ const SUITES: [Suite; 14] = [
         name: "api",
         about: "the HTTP API against its own description, by made-up requests",
         run: api::suite,
+    },
+    Suite {
+        name: "python",
+        about: "the Python package: types, stubs, tests, packaging",
+        run: python::suite,
     },
     Suite { name: "alerts", about: "the alert rules, by promtool", run: alerts },
     Suite {
