@@ -101,16 +101,22 @@ failure_of! {
     core::RollOutError: |error| match error {
         core::RollOutError::Key(_) => "KEY",
         core::RollOutError::Recovering => "RECOVERING",
-        _ => "STATE",
+        core::RollOutError::Partial => "PARTIAL",
+        core::RollOutError::NoLongerAuthority => "NO_LONGER_AUTHORITY",
+        core::RollOutError::Damaged => "DAMAGED",
+        _ => "CONFIG",
     };
     core::RecoverError: |error| match error {
         core::RecoverError::Format => "FORMAT",
         core::RecoverError::ForeignPeer | core::RecoverError::ForeignNetwork => "FOREIGN",
-        core::RecoverError::NoLongerAuthority => "FOREIGN",
+        core::RecoverError::NoLongerAuthority => "NO_LONGER_AUTHORITY",
         core::RecoverError::Full => "FULL",
         _ => "MALFORMED",
     };
-    core::AnnounceError: |_| "ARGUMENT";
+    core::AnnounceError: |error| match error {
+        core::AnnounceError::TooLong => "FULL",
+        _ => "ARGUMENT",
+    };
     core::ObserveError: |error| match error {
         core::ObserveError::UnknownPeer => "UNKNOWN_NODE",
         core::ObserveError::Full => "FULL",
@@ -122,7 +128,9 @@ failure_of! {
         core::CommandError::UnknownPeer => "UNKNOWN_NODE",
         core::CommandError::Recovering => "RECOVERING",
         core::CommandError::UnsupportedKey => "KEY",
-        _ => "REFUSED",
+        core::CommandError::SubjectIsAuthority => "IS_AUTHORITY",
+        core::CommandError::NotAdmitted => "NOT_ADMITTED",
+        _ => "STATE",
     };
     core::VerifyError: |error| match error {
         core::VerifyError::BadSignature => "SIGNATURE",
@@ -138,26 +146,25 @@ failure_of! {
         CommandError::UnknownNode => "UNKNOWN_NODE",
         CommandError::UnknownGrant(_) | CommandError::UnknownCounter(_) => "ARGUMENT",
         CommandError::UnsupportedKey => "KEY",
-        CommandError::Full => "FULL",
+        CommandError::Full | CommandError::Announcement(_) => "FULL",
+        CommandError::IsAuthority => "IS_AUTHORITY",
         CommandError::Recovering => "RECOVERING",
-        CommandError::Announcement(_) => "ARGUMENT",
         CommandError::Disk(_) => "IO",
         CommandError::Stopped => "CLOSED",
-        _ => "REFUSED",
+        _ => "CONFIG",
     };
     StartError: |error| match error {
-        StartError::DirInUse { .. } => "BUSY",
+        StartError::DirInUse { .. } => "IN_USE",
         StartError::Identity(error) => match error {
             IdentityError::Io { .. } | IdentityError::Random(_) => "IO",
-            IdentityError::DirInUse { .. } => "BUSY",
-            IdentityError::JournalWithoutKey { .. } => "FOREIGN",
+            IdentityError::DirInUse { .. } => "IN_USE",
             _ => "KEY",
         },
         StartError::Network { .. } | StartError::Config(_) => "CONFIG",
-        StartError::AuthorityWithoutPeerId(_) => "PEER_ID",
-        StartError::AuthorityKey(_) => "KEY",
-        StartError::ForeignJournal { .. } | StartError::NoLongerAuthority { .. } => "FOREIGN",
-        StartError::NotAJournal { .. } => "FORMAT",
+        StartError::AuthorityWithoutPeerId(_) | StartError::AuthorityKey(_) => "CONFIG",
+        StartError::ForeignJournal { .. } => "FOREIGN",
+        StartError::NoLongerAuthority { .. } => "NO_LONGER_AUTHORITY",
+        StartError::NotAJournal { .. } => "DAMAGED",
         StartError::JournalTooLarge { .. } => "FULL",
         _ => "IO",
     };

@@ -149,7 +149,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     def free() -> rollbook.Node | None:
         try:
             return rollbook.Node(tmp_path / "node", **SETTINGS)
-        except rollbook.BusyError:
+        except rollbook.InUseError:
             return None
 
     eventually("the directory is free again", free).close()

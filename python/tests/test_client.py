@@ -53,7 +53,7 @@ def test_refusals_are_what_they_would_be_in_the_process(standalone: Standalone) 
     with Client(standalone.data_dir) as client:
         own, other = client.status().peer_id, Keypair.generate().peer_id
         for refused, error in (
-            (lambda: client.ban(own), rollbook.RefusedError),
+            (lambda: client.ban(own), rollbook.IsAuthorityError),
             (lambda: client.remove(other), rollbook.UnknownNodeError),
             (lambda: client.grant(own, "crown"), rollbook.ArgumentError),
             (lambda: client.observe(own, "sheep"), rollbook.ArgumentError),  # type: ignore[arg-type]

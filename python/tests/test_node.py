@@ -66,7 +66,7 @@ def test_commands_are_on_disk_and_reach_the_others(tmp_path: Path, authority: No
         authority.remove(member.peer_id, timeout=PATIENCE_S)
         with pytest.raises(rollbook.NotAuthorityError):
             member.admit(authority.peer_id)
-        with pytest.raises(rollbook.RefusedError):
+        with pytest.raises(rollbook.IsAuthorityError):
             authority.ban(authority.peer_id)
         with pytest.raises(rollbook.UnknownNodeError):
             authority.observe(Keypair.generate().peer_id, "successes")
@@ -80,7 +80,7 @@ def test_what_a_node_says_of_itself_can_be_changed(tmp_path: Path, authority: No
         authority.wait_until(lambda node: node.nodes(capability="indexer"), PATIENCE_S)
         seen = authority.get(member.peer_id)
         assert seen is not None and seen.agent == "mine/2"
-        with pytest.raises(rollbook.ArgumentError):
+        with pytest.raises(rollbook.FullError):
             member.announce(agent="x" * 49)
         member.observe(authority.peer_id, "successes", 2)
 
@@ -187,7 +187,7 @@ def test_the_roll_is_there_again_after_a_restart(tmp_path: Path) -> None:
             # A node that was aborted lets go of its directory a moment later.
             try:
                 return start(tmp_path / "node")
-            except rollbook.BusyError:
+            except rollbook.InUseError:
                 return None
 
         with eventually("it starts again", again) as node:
@@ -202,7 +202,7 @@ def test_the_roll_is_there_again_after_a_restart(tmp_path: Path) -> None:
         ({"network": "Not A Name"}, rollbook.ConfigError),
         ({"listen": ["/ip4/127.0.0.1"]}, rollbook.InputOutputError),
         ({"listen": ["nowhere"]}, rollbook.ArgumentError),
-        ({"authorities": ["/ip4/127.0.0.1/tcp/1"]}, rollbook.PeerIdError),
+        ({"authorities": ["/ip4/127.0.0.1/tcp/1"]}, rollbook.ConfigError),
         ({"sync_interval": 0.0}, rollbook.ConfigError),
         ({"sync_interval": -1.0}, rollbook.ConfigError),
         ({"sync_interval": float("nan")}, rollbook.ConfigError),
@@ -225,7 +225,7 @@ def test_settings_are_checked(
 
 
 def test_a_directory_has_one_node(tmp_path: Path) -> None:
-    with start(tmp_path / "node"), pytest.raises(rollbook.BusyError) as error:
+    with start(tmp_path / "node"), pytest.raises(rollbook.InUseError) as error:
         start(tmp_path / "node")
     assert error.value.reason == "DirInUse"
     (tmp_path / "file").write_text("")

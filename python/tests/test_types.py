@@ -5,13 +5,14 @@ import dataclasses
 import inspect
 import json
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rollbook
-from conftest import Standalone, start
+from conftest import ROOT, Standalone, start
 from rollbook import Client, Event, EventKind, NodeView, Presence, Standing, Tally
 from rollbook._types import Record
 
@@ -115,7 +116,7 @@ def test_nodes_make_a_data_frame(tmp_path: Path) -> None:
 def test_errors_are_pickled_with_all_that_they_tell() -> None:
     kinds = [kind for kind in vars(rollbook).values() if isinstance(kind, type)]
     errors = [kind for kind in kinds if issubclass(kind, rollbook.RollbookError)]
-    assert len(errors) == 21
+    assert len(errors) == 27
     for kind in errors:
         error = kind("what happened", reason="Cause")
         again = pickle.loads(pickle.dumps(error))
@@ -126,13 +127,20 @@ def test_errors_are_pickled_with_all_that_they_tell() -> None:
 
 def test_every_code_has_its_number_and_its_exception() -> None:
     codes = list(rollbook.Code)
-    assert [code.value for code in codes] == [0, 1, *range(-1, -27, -1)]
+    assert [code.value for code in codes] == [0, 1, *range(-1, -32, -1)]
     only_in_c = {rollbook.Code.NULL, rollbook.Code.HANDLE, rollbook.Code.BUFSIZE}
     for code in codes:
         if code < 0 and code not in only_in_c:
             made = rollbook._errors.error_of(code.name, "Cause", "told")
             assert made.code is code and isinstance(made, rollbook.RollbookError)
             assert made.reason == "Cause"
+
+
+def test_codes_are_those_of_the_c_interface() -> None:
+    header = (ROOT / "include/rollbook.h").read_text()
+    found = re.findall(r"^#define ROLLBOOK_(OK|NOTHING|E_\w+) (-?\d+)$", header, re.M)
+    told = {name.removeprefix("E_"): int(number) for name, number in found}
+    assert told == {code.name: code.value for code in rollbook.Code}
 
 
 def test_everything_public_is_documented() -> None:

@@ -53,8 +53,8 @@ class Code(enum.IntEnum):
     """The authority recovers, and decides nothing meanwhile."""
     UNKNOWN_NODE = -19
     """The roll does not know the node."""
-    REFUSED = -20
-    """The command was understood and is not carried out."""
+    NOT_ADMITTED = -20
+    """The node is not admitted."""
     SIGNATURE = -21
     """A signature that is not its writer's."""
     MALFORMED = -22
@@ -66,7 +66,17 @@ class Code(enum.IntEnum):
     TIMEOUT = -25
     """It took longer than it was given."""
     BUSY = -26
-    """Somebody else has it, or too much is asked at once."""
+    """Too much is asked at once."""
+    IS_AUTHORITY = -27
+    """This is not done to an authority."""
+    NO_LONGER_AUTHORITY = -28
+    """This node issued statements as an authority, and is listed as none."""
+    PARTIAL = -29
+    """A replica that does not hold every node cannot be an authority."""
+    DAMAGED = -30
+    """A part of the journal is lost, or it is none."""
+    IN_USE = -31
+    """The data directory is in use by another process."""
 
 
 class RollbookError(Exception):
@@ -145,6 +155,26 @@ class RefusedError(RollbookError):
     """The command was understood and is not carried out."""
 
 
+class NotAdmittedError(RefusedError):
+    """The node is not admitted: admit it first."""
+
+
+class IsAuthorityError(RefusedError):
+    """This is not done to an authority."""
+
+
+class NoLongerAuthorityError(RefusedError):
+    """This node issued statements as an authority, and is listed as none, not even as retired."""
+
+
+class PartialError(RefusedError):
+    """A replica that does not hold every node cannot be an authority."""
+
+
+class DamagedJournalError(RollbookError, ValueError):
+    """A part of the journal is lost, or it is no journal."""
+
+
 class NotAuthorityError(RefusedError):
     """Only an authority may do this, and this node is none."""
 
@@ -166,7 +196,11 @@ class NodeTimeout(RollbookError, TimeoutError):
 
 
 class BusyError(RollbookError):
-    """Somebody else has it, or too much is asked at once: try again later."""
+    """Too much is asked at once: try again later."""
+
+
+class InUseError(BusyError):
+    """The data directory is in use by another process."""
 
 
 _CLASSES: Final[dict[Code, type[RollbookError]]] = {
@@ -186,13 +220,18 @@ _CLASSES: Final[dict[Code, type[RollbookError]]] = {
     Code.NOT_AUTHORITY: NotAuthorityError,
     Code.RECOVERING: RecoveringError,
     Code.UNKNOWN_NODE: UnknownNodeError,
-    Code.REFUSED: RefusedError,
+    Code.NOT_ADMITTED: NotAdmittedError,
     Code.SIGNATURE: SignatureError,
     Code.MALFORMED: DecodeError,
     Code.IO: InputOutputError,
     Code.CLOSED: ClosedError,
     Code.TIMEOUT: NodeTimeout,
     Code.BUSY: BusyError,
+    Code.IS_AUTHORITY: IsAuthorityError,
+    Code.NO_LONGER_AUTHORITY: NoLongerAuthorityError,
+    Code.PARTIAL: PartialError,
+    Code.DAMAGED: DamagedJournalError,
+    Code.IN_USE: InUseError,
 }
 
 # Of several codes of one class, what is raised without a code means this one.
@@ -200,6 +239,8 @@ _USUAL: Final[dict[type[RollbookError], Code]] = {
     InternalError: Code.PANIC,
     FullError: Code.FULL,
     ArgumentError: Code.ARGUMENT,
+    # What a node elsewhere refuses has no number of its own.
+    RefusedError: Code.STATE,
 }
 
 

@@ -21,6 +21,7 @@ from ._errors import (
     DecodeError,
     FullError,
     InputOutputError,
+    IsAuthorityError,
     NodeTimeout,
     NotAuthorityError,
     RecoveringError,
@@ -260,6 +261,8 @@ def _refusal(status: int, answer: bytes) -> RollbookError:
             return NotAuthorityError(told, reason="NotAuthority")
         case 409 if "lost a part" in told:
             return RecoveringError(told, reason="Recovering")
+        case 409 if "an authority cannot" in told:
+            return IsAuthorityError(told, reason="IsAuthority")
         case 413 | 507:
             return FullError(told, code=Code.FULL, reason="Full")
         case 429:
