@@ -54,10 +54,10 @@ with ExitStack() as nodes:
 
     # Counts are published with the next change of a node, or within the hour: here it starts again.
     number = next(number for number in range(3) if workers[number].peer_id == broken)
-    workers[number].close()
-    nodes.enter_context(worker(client, number))
-    client.wait_until(lambda node: len(node.nodes(online=True, capability="worker")) == 3, 30)
-    client.wait_until(lambda node: node.select("worker")[-1].peer_id == broken, 30)
+    while client.select("worker")[-1].peer_id != broken:
+        workers[number].close()
+        workers[number] = nodes.enter_context(worker(client, number))
+        client.wait_until(lambda node: len(node.nodes(online=True, capability="worker")) == 3, 30)
     for seen in client.select("worker"):
         counts = ", ".join(f"{tally.count} {tally.counter}" for tally in seen.tallies)
         print(f"{seen.peer_id}  {counts or 'nothing counted yet'}")
