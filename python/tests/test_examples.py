@@ -51,11 +51,13 @@ def test_the_service_answers_while_it_follows_the_roll(
             while "serving on" not in (told := line(service)):
                 pass
             where = told.split()[-1]
-            asked = subprocess.run(
-                ["curl", "--silent", "--fail", where], capture_output=True, timeout=PATIENCE_S
-            )
-            nodes = [NodeView.from_dict(node) for node in json.loads(asked.stdout)]
-            assert nodes
+
+            def nodes() -> list[NodeView]:
+                curl = ["curl", "--silent", "--fail", where]
+                asked = subprocess.run(curl, capture_output=True, timeout=PATIENCE_S, check=True)
+                return [NodeView.from_dict(node) for node in json.loads(asked.stdout)]
+
+            eventually("both are answered", lambda: len(nodes()) == 2)
             eventually("it is seen", lambda: len(client.nodes(online=True)) == 2)
             service.send_signal(signal.SIGINT)
             assert service.wait(PATIENCE_S) == 0
