@@ -200,6 +200,10 @@ fn pkg_config(prefix: &Path, options: &[&str]) -> Result<Vec<String>> {
 fn document(prefix: &Path) -> Result<()> {
     let page = root().join("docs/c.md");
     let text = fs::read_to_string(&page).with_context(|| format!("no {}", page.display()))?;
+    let front = fs::read_to_string(root().join("README.md"))?;
+    let first = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+    let is_there = first.is_some_and(|block| front.contains(block));
+    ensure!(is_there, "README.md and docs/c.md begin alike");
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
     let commands: String = blocks.map(|(block, _)| block).collect();
     ensure!(commands.contains("two_trackers"), "docs/c.md builds the first example");
