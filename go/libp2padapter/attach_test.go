@@ -94,12 +94,12 @@ func TestHostsInOneProcessHoldOneRoll(t *testing.T) {
 	online(t, adapter, second)
 	online(t, authority, second)
 
-	receipt, err := first.tracker.Grant(time.Now(), second.tracker.PeerID(), rollbook.Staked)
+	receipt, err := first.tracker.Grant(time.Now(), second.tracker.PeerID(), rollbook.GrantStaked)
 	must(t, err)
 	must(t, authority.WaitDurable(t.Context(), receipt))
 	eventually(t, "the grant is seen", func() error {
 		view, _, err := second.tracker.Get(time.Now(), second.tracker.PeerID())
-		if err == nil && !view.Granted(rollbook.Staked) {
+		if err == nil && !view.Granted(rollbook.GrantStaked) {
 			return errors.New("not granted")
 		}
 		return err
@@ -271,7 +271,7 @@ func TestSlowReadersOfEventsAreTold(t *testing.T) {
 	a := &Adapter{}
 	read := a.Events(t.Context())
 	for range eventsMax + 3 {
-		a.events.tell(rollbook.Event{Kind: rollbook.Joined})
+		a.events.tell(rollbook.Event{Kind: rollbook.EventJoined})
 	}
 	count := 0
 	for _, err := range read {

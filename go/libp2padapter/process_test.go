@@ -259,8 +259,8 @@ func decide(adapter *Adapter) error {
 	made := 0
 	for made < decisionsMax {
 		for node := range tracker.Nodes(time.Now()) {
-			_, err := tracker.Grant(time.Now(), node.PeerID, rollbook.Staked)
-			_, err2 := tracker.Revoke(time.Now(), node.PeerID, rollbook.Staked)
+			_, err := tracker.Grant(time.Now(), node.PeerID, rollbook.GrantStaked)
+			_, err2 := tracker.Revoke(time.Now(), node.PeerID, rollbook.GrantStaked)
 			if err := joined(err, err2); err != nil {
 				return err
 			}

@@ -70,7 +70,7 @@ func (set *benchmarked) decide(b *testing.B, count int) (messages [][]byte) {
 		if len(messages) >= count {
 			break
 		}
-		_, err := set.authority.Grant(set.now, node.PeerID, Staked)
+		_, err := set.authority.Grant(set.now, node.PeerID, GrantStaked)
 		must(b, err)
 		messages = append(messages, set.messages(b)...)
 	}

@@ -12,10 +12,10 @@ type Grant uint8
 
 // The grants.
 const (
-	Staked    Grant = capi.GrantStaked
-	Validator Grant = capi.GrantValidator
-	GrantApp  Grant = capi.GrantApp
-	GrantLast Grant = capi.GrantLast
+	GrantStaked    Grant = capi.GrantStaked
+	GrantValidator Grant = capi.GrantValidator
+	GrantApp       Grant = capi.GrantApp
+	GrantLast      Grant = capi.GrantLast
 )
 
 // Counter is something that is counted about other nodes. From [CounterApp] on they mean what the
@@ -24,10 +24,10 @@ type Counter uint8
 
 // The counters.
 const (
-	Successes  Counter = capi.CounterSuccesses
-	Timeouts   Counter = capi.CounterTimeouts
-	NotFound   Counter = capi.CounterNotFound
-	CounterApp Counter = capi.CounterApp
+	CounterSuccesses Counter = capi.CounterSuccesses
+	CounterTimeouts  Counter = capi.CounterTimeouts
+	CounterNotFound  Counter = capi.CounterNotFound
+	CounterApp       Counter = capi.CounterApp
 )
 
 // Counters is how many counters there are.

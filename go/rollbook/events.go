@@ -12,71 +12,71 @@ type EventKind uint8
 
 // What may happen.
 const (
-	// Joined: a node came online in a session that was not told of, or after it left.
-	Joined EventKind = capi.EventJoined
-	// Returned: a node of which nobody in touch could say is online, in the session that it joined in.
-	Returned EventKind = capi.EventReturned
-	// Left: a node left.
-	Left EventKind = capi.EventLeft
-	// Unknown: nobody in touch can say any more whether a node is here.
-	Unknown EventKind = capi.EventUnknown
-	// NodeChanged: a node changed what it says of itself.
-	NodeChanged EventKind = capi.EventChanged
-	// Admitted: a node was admitted.
-	Admitted EventKind = capi.EventAdmitted
-	// Removed: a node was removed.
-	Removed EventKind = capi.EventRemoved
-	// Banned: a node was banned.
-	Banned EventKind = capi.EventBanned
-	// Forgotten: no authority vouches for a node any more. It is not in the roll.
-	Forgotten EventKind = capi.EventForgotten
-	// Pending: a node waits to be admitted.
-	Pending EventKind = capi.EventPending
-	// GrantsChanged: what a node was granted changed.
-	GrantsChanged EventKind = capi.EventGrantsChanged
-	// Equivocation: a writer (Other) made two statements with one version about Peer.
-	Equivocation EventKind = capi.EventEquivocation
-	// RootsDiffer: this replica and that of Peer hold different rolls, and find nothing to tell each
+	// EventJoined: a node came online in a session that was not told of, or after it left.
+	EventJoined EventKind = capi.EventJoined
+	// EventReturned: a node of which nobody in touch could say is online, in the session that it joined in.
+	EventReturned EventKind = capi.EventReturned
+	// EventLeft: a node left.
+	EventLeft EventKind = capi.EventLeft
+	// EventUnknown: nobody in touch can say any more whether a node is here.
+	EventUnknown EventKind = capi.EventUnknown
+	// EventChanged: a node changed what it says of itself.
+	EventChanged EventKind = capi.EventChanged
+	// EventAdmitted: a node was admitted.
+	EventAdmitted EventKind = capi.EventAdmitted
+	// EventRemoved: a node was removed.
+	EventRemoved EventKind = capi.EventRemoved
+	// EventBanned: a node was banned.
+	EventBanned EventKind = capi.EventBanned
+	// EventForgotten: no authority vouches for a node any more. It is not in the roll.
+	EventForgotten EventKind = capi.EventForgotten
+	// EventPending: a node waits to be admitted.
+	EventPending EventKind = capi.EventPending
+	// EventGrantsChanged: what a node was granted changed.
+	EventGrantsChanged EventKind = capi.EventGrantsChanged
+	// EventEquivocation: a writer (Other) made two statements with one version about Peer.
+	EventEquivocation EventKind = capi.EventEquivocation
+	// EventRootsDiffer: this replica and that of Peer hold different rolls, and find nothing to tell each
 	// other.
-	RootsDiffer EventKind = capi.EventRootsDiffer
-	// NothingInCommon: the replica of Peer lists none of the authorities that this one does.
-	NothingInCommon EventKind = capi.EventNothingInCommon
-	// DuplicateIdentity: somebody else keeps speaking in this node's name: two machines with one key.
-	DuplicateIdentity EventKind = capi.EventDuplicateIdentity
-	// AuthorityInTouch: an authority is in touch again.
-	AuthorityInTouch EventKind = capi.EventAuthorityInTouch
-	// AuthorityLost: an authority was not heard for a lease window.
-	AuthorityLost EventKind = capi.EventAuthorityLost
-	// AuthoritiesChanged: the list of authorities was replaced.
-	AuthoritiesChanged EventKind = capi.EventAuthoritiesChanged
-	// HomeChanged: this node has another home, Peer, or none.
-	HomeChanged EventKind = capi.EventHomeChanged
-	// Recovering: this authority lost its journal, or a part of it, and signs nothing until others
+	EventRootsDiffer EventKind = capi.EventRootsDiffer
+	// EventNothingInCommon: the replica of Peer lists none of the authorities that this one does.
+	EventNothingInCommon EventKind = capi.EventNothingInCommon
+	// EventDuplicateIdentity: somebody else keeps speaking in this node's name: two machines with one key.
+	EventDuplicateIdentity EventKind = capi.EventDuplicateIdentity
+	// EventAuthorityInTouch: an authority is in touch again.
+	EventAuthorityInTouch EventKind = capi.EventAuthorityInTouch
+	// EventAuthorityLost: an authority was not heard for a lease window.
+	EventAuthorityLost EventKind = capi.EventAuthorityLost
+	// EventAuthoritiesChanged: the list of authorities was replaced.
+	EventAuthoritiesChanged EventKind = capi.EventAuthoritiesChanged
+	// EventHomeChanged: this node has another home, Peer, or none.
+	EventHomeChanged EventKind = capi.EventHomeChanged
+	// EventRecovering: this authority lost its journal, or a part of it, and signs nothing until others
 	// gave it back.
-	Recovering EventKind = capi.EventRecovering
-	// RecoveredAll: this authority has what it said before and signs again.
-	RecoveredAll EventKind = capi.EventRecovered
-	// BecamePartial: there is something that this replica has no room for or cannot check.
-	BecamePartial EventKind = capi.EventBecamePartial
-	// BecameWhole: this replica has room again, and holds every node.
-	BecameWhole EventKind = capi.EventBecameWhole
-	// CompactionDue: the journal has grown to several times what it holds. [FileJournal.Keep] sees to
+	EventRecovering EventKind = capi.EventRecovering
+	// EventRecovered: this authority has what it said before and signs again.
+	EventRecovered EventKind = capi.EventRecovered
+	// EventBecamePartial: there is something that this replica has no room for or cannot check.
+	EventBecamePartial EventKind = capi.EventBecamePartial
+	// EventBecameWhole: this replica has room again, and holds every node.
+	EventBecameWhole EventKind = capi.EventBecameWhole
+	// EventCompactionDue: the journal has grown to several times what it holds. [FileJournal.Keep] sees to
 	// it.
-	CompactionDue EventKind = capi.EventCompactionDue
-	// OtherEvent: something that this version does not know.
-	OtherEvent EventKind = capi.EventOther
+	EventCompactionDue EventKind = capi.EventCompactionDue
+	// EventOther: something that this version does not know.
+	EventOther EventKind = capi.EventOther
 )
 
 var eventNames = map[EventKind]string{
-	Joined: "joined", Returned: "returned", Left: "left", Unknown: "unknown", NodeChanged: "changed",
-	Admitted: "admitted", Removed: "removed", Banned: "banned", Forgotten: "forgotten",
-	Pending: "pending", GrantsChanged: "grants changed", Equivocation: "equivocation",
-	RootsDiffer: "roots differ", NothingInCommon: "nothing in common",
-	DuplicateIdentity: "duplicate identity", AuthorityInTouch: "authority in touch",
-	AuthorityLost: "authority lost", AuthoritiesChanged: "authorities changed",
-	HomeChanged: "home changed", Recovering: "recovering", RecoveredAll: "recovered",
-	BecamePartial: "became partial", BecameWhole: "became whole", CompactionDue: "compaction due",
-	OtherEvent: "other",
+	EventJoined: "joined", EventReturned: "returned", EventLeft: "left", EventUnknown: "unknown", EventChanged: "changed",
+	EventAdmitted: "admitted", EventRemoved: "removed", EventBanned: "banned", EventForgotten: "forgotten",
+	EventPending: "pending", EventGrantsChanged: "grants changed", EventEquivocation: "equivocation",
+	EventRootsDiffer: "roots differ", EventNothingInCommon: "nothing in common",
+	EventDuplicateIdentity: "duplicate identity", EventAuthorityInTouch: "authority in touch",
+	EventAuthorityLost: "authority lost", EventAuthoritiesChanged: "authorities changed",
+	EventHomeChanged: "home changed", EventRecovering: "recovering", EventRecovered: "recovered",
+	EventBecamePartial: "became partial", EventBecameWhole: "became whole", EventCompactionDue: "compaction due",
+	EventOther: "other",
 }
 
 func (kind EventKind) String() string {

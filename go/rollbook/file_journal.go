@@ -226,7 +226,7 @@ func (j *FileJournal) Keep(t *Tracker, now time.Time, out *Outputs) error {
 		j.position = out.Position
 	}
 	for _, event := range out.Events {
-		j.compact = j.compact || event.Kind == CompactionDue
+		j.compact = j.compact || event.Kind == EventCompactionDue
 	}
 	if j.fault == nil {
 		if err := j.append(t, out); err != nil {

@@ -78,10 +78,10 @@ func TestAJournalIsCompactedWhenItIsDue(t *testing.T) {
 	must(t, err)
 	largest := int64(0)
 	for range 200 {
-		_, err := tracker.Grant(wall, member, Staked)
+		_, err := tracker.Grant(wall, member, GrantStaked)
 		must(t, err)
 		must(t, keep(t, tracker, journal))
-		_, err = tracker.Revoke(wall, member, Staked)
+		_, err = tracker.Revoke(wall, member, GrantStaked)
 		must(t, err)
 		must(t, keep(t, tracker, journal))
 		if journal.Size() < largest {

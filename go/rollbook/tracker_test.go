@@ -16,7 +16,7 @@ func TestTwoTrackersHoldOneRoll(t *testing.T) {
 	c := newCluster(t, 1, key(t, 1), key(t, 2))
 	c.until("both are online", c.agree)
 	authority, member := c.nodes[0], c.nodes[1]
-	if !slices.Contains(member.events, Event{Kind: Joined, Peer: member.PeerID()}) {
+	if !slices.Contains(member.events, Event{Kind: EventJoined, Peer: member.PeerID()}) {
 		t.Fatalf("the member was not told that it joined: %v", member.events)
 	}
 	view, known, err := authority.Get(c.now, member.PeerID())
@@ -131,22 +131,22 @@ func TestDecisionsReachEverybody(t *testing.T) {
 	c := newCluster(t, 1, key(t, 1), key(t, 2), key(t, 3))
 	c.until("all are online", c.agree)
 	authority, member, other := c.nodes[0], c.nodes[1], c.nodes[2]
-	receipt, err := authority.Grant(c.now, member.PeerID(), Staked)
+	receipt, err := authority.Grant(c.now, member.PeerID(), GrantStaked)
 	must(t, err)
 	c.until("the grant is seen", func() bool {
 		view, _, err := other.Get(c.now, member.PeerID())
 		must(t, err)
-		return view.Granted(Staked)
+		return view.Granted(GrantStaked)
 	})
 	if durable, err := authority.Durable(); err != nil || durable < receipt {
 		t.Fatalf("durable is %d, the receipt %d: %v", durable, receipt, err)
 	}
-	selected, err := other.Select(c.now, "search", Staked, SelectMax)
+	selected, err := other.Select(c.now, "search", GrantStaked, SelectMax)
 	must(t, err)
 	if len(selected) != 1 || selected[0].PeerID != member.PeerID() {
 		t.Fatalf("selected: %+v", selected)
 	}
-	must(t, other.Observe(c.now, member.PeerID(), Successes, 3))
+	must(t, other.Observe(c.now, member.PeerID(), CounterSuccesses, 3))
 	_, err = authority.Ban(c.now, other.PeerID())
 	must(t, err)
 	c.until("the ban is seen", func() bool {
@@ -184,7 +184,7 @@ func TestAllNodesAreReadInPages(t *testing.T) {
 		seed[0], seed[1], seed[31] = byte(number), byte(number>>8), 9
 		identity, err := Ed25519(seed[:])
 		must(t, err)
-		_, err = authority.Import(c.now, identity.PeerID(), History{FirstJoined: wall, Uptime: time.Hour, Grants: []Grant{Validator}})
+		_, err = authority.Import(c.now, identity.PeerID(), History{FirstJoined: wall, Uptime: time.Hour, Grants: []Grant{GrantValidator}})
 		must(t, err)
 	}
 	seen := make(map[PeerID]bool)

@@ -60,8 +60,8 @@ func main() {
 	})
 	check(err)
 	defer roll.Close()
-	for event, err := range roll.Events(stopped) {
-		fmt.Println(event, err)
+	for event := range roll.Events(stopped) {
+		fmt.Println(event)
 	}
 	<-stopped.Done()
 	leaving, cancel := context.WithTimeout(context.Background(), 5*time.Second)
