@@ -27,8 +27,8 @@ const (
 //
 // Invariants:
 //   - the owner alone hands inputs to the tracker and drains it;
-//   - the owner never waits for the network. It waits for the disk, by the journal;
-//   - what waits for the owner is bounded.
+//   - the owner waits neither for the network nor for the disk;
+//   - what waits for the owner, or for the disk, is bounded.
 type Adapter struct {
 	host     host.Host
 	pubsub   *pubsub.PubSub
@@ -51,6 +51,7 @@ type Adapter struct {
 	fewer chan struct{}
 
 	owner  owner
+	keeper keeper
 	events events
 	counts counts
 
@@ -86,6 +87,7 @@ func Attach(
 		publications: make(chan []byte, publicationsMax),
 		streams:      make(chan struct{}, streamsMax),
 		fewer:        make(chan struct{}, 1),
+		keeper:       newKeeper(),
 	}
 	a.owner.up = make(map[peer.ID]contacted)
 	if err := a.start(); err != nil {
@@ -125,6 +127,9 @@ func (a *Adapter) attach() error {
 	}
 	for _, authority := range a.options.Authorities {
 		a.host.ConnManager().Protect(authority.ID, ServiceName)
+	}
+	if a.options.Journal != nil {
+		a.run(a.keep)
 	}
 	a.run(a.own)
 	a.run(a.connect)
@@ -187,6 +192,9 @@ func (a *Adapter) close() error {
 	a.cancel()
 	a.running.Wait()
 	a.requests.Wait()
+	if a.options.Journal != nil {
+		a.store()
+	}
 	if a.ownsTopic {
 		errs = append(errs, a.topic.Close())
 	}

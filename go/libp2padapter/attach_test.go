@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -233,6 +234,70 @@ func TestAFullQueueIgnoresGossipAndCountsIt(t *testing.T) {
 	}
 }
 
+// disk is a journal on a disk that can be held up, or gone.
+type disk struct {
+	rollbook.Journal
+	hold   chan struct{}
+	gone   atomic.Bool
+	frames atomic.Int64
+}
+
+func (d *disk) Keep(tracker *rollbook.Tracker, now time.Time, out *rollbook.Outputs) error {
+	<-d.hold
+	if d.gone.Load() {
+		return errors.New("there is no disk")
+	}
+	d.frames.Add(int64(len(out.Frames)))
+	return d.Journal.Keep(tracker, now, out)
+}
+
+func TestASlowDiskHoldsUpWhatDependsOnItAlone(t *testing.T) {
+	first := newMember(t)
+	slow := &disk{Journal: newJournal(t, first.tracker.PeerID()), hold: make(chan struct{})}
+	adapter := first.attach(t, Options{Journal: slow})
+	receipt, err := first.tracker.Admit(time.Now(), newMember(t).tracker.PeerID())
+	must(t, err)
+	// The owner goes on meanwhile.
+	if _, err := adapter.Connected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if durable, err := first.tracker.Durable(); err != nil || durable >= receipt {
+		t.Fatalf("it is called durable: %d of %d, %v", durable, receipt, err)
+	}
+	close(slow.hold)
+	must(t, adapter.WaitDurable(t.Context(), receipt))
+	must(t, first.tracker.Leave(time.Now()))
+	before := slow.frames.Load()
+	eventually(t, "what is said last is stored", func() error {
+		if slow.frames.Load() == before {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+}
+
+func TestADiskThatIsBackGetsWhatItMissed(t *testing.T) {
+	first := newMember(t)
+	faulty := &disk{Journal: newJournal(t, first.tracker.PeerID()), hold: make(chan struct{})}
+	close(faulty.hold)
+	faulty.gone.Store(true)
+	adapter := first.attach(t, Options{Journal: faulty})
+	receipt, err := first.tracker.Admit(time.Now(), newMember(t).tracker.PeerID())
+	must(t, err)
+	eventually(t, "the fault is counted", func() error {
+		if adapter.Stats().JournalFaults == 0 {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	faulty.gone.Store(false)
+	// The real journal was never told: it writes all anew when that is asked of it.
+	must(t, faulty.Journal.(*rollbook.FileJournal).Compact(first.tracker))
+	_, err = first.tracker.Admit(time.Now(), newMember(t).tracker.PeerID())
+	must(t, err)
+	must(t, adapter.WaitDurable(t.Context(), receipt))
+}
+
 func TestCloseEndsAllThatAttachBegan(t *testing.T) {
 	first := newMember(t)
 	adapter := first.attach(t, Options{})
@@ -251,7 +316,7 @@ func TestCloseEndsAllThatAttachBegan(t *testing.T) {
 	eventually(t, "no goroutine of it is left", func() error {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		for _, part := range []string{").own(", ").connect(", ").publish(", ").exchange(", ").serve("} {
+		for _, part := range []string{").own(", ").keep(", ").connect(", ").publish(", ").exchange(", ").serve("} {
 			if strings.Contains(string(stacks), "libp2padapter.(*Adapter"+part) {
 				return errors.New(part)
 			}

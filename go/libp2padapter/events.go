@@ -44,14 +44,7 @@ func (e *events) tell(event rollbook.Event) {
 			reader.dropped++
 		}
 		reader.waiting = append(reader.waiting, event)
-		reader.signal()
-	}
-}
-
-func (r *reader) signal() {
-	select {
-	case r.ready <- struct{}{}:
-	default:
+		signal(reader.ready)
 	}
 }
 
@@ -60,7 +53,7 @@ func (e *events) close() {
 	defer e.mutex.Unlock()
 	e.closed = true
 	for reader := range e.readers {
-		reader.signal()
+		signal(reader.ready)
 	}
 }
 

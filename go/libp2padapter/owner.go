@@ -15,8 +15,6 @@ const (
 	roundsMax = 16
 	// idle is how long the owner sleeps where nothing waits for a time.
 	idle = time.Minute
-	// retryJournal is how soon a journal that failed is tried again.
-	retryJournal = time.Second
 )
 
 // owner is what the owner's goroutine alone touches, but for what is behind the lock.
@@ -28,8 +26,6 @@ type owner struct {
 	waiters []waiter
 	// asking is how many requests are under way.
 	asking int
-	// failing says that the journal failed last.
-	failing bool
 
 	mutex sync.Mutex
 	said  *rollbook.Announcement
@@ -57,14 +53,19 @@ func (a *Adapter) own() {
 		a.drain()
 		a.wake()
 		timer.Reset(a.sleep())
+		queue, bus := a.queue, a.bus.Out()
+		if !a.keeper.hasRoom() {
+			queue, bus = nil, nil
+		}
 		select {
 		case <-a.context.Done():
 			return
-		case job := <-a.queue:
+		case <-a.keeper.room:
+		case job := <-queue:
 			job(a.options.Clock())
 		case job := <-a.results:
 			job(a.options.Clock())
-		case happened, ok := <-a.bus.Out():
+		case happened, ok := <-bus:
 			if !ok {
 				return
 			}
@@ -88,9 +89,6 @@ func (a *Adapter) tick() {
 
 func (a *Adapter) sleep() time.Duration {
 	sleep := idle
-	if a.owner.failing {
-		sleep = retryJournal
-	}
 	if at, waits := a.tracker.NextTick(); waits {
 		sleep = min(sleep, at.Sub(a.options.Clock()))
 	}
@@ -106,13 +104,13 @@ func (a *Adapter) drain() {
 			a.check("drain", err)
 			return
 		}
-		if out.Empty() && !a.owner.failing {
+		if out.Empty() {
 			return
 		}
 		for _, asked := range out.Signatures {
 			a.sign(asked)
 		}
-		a.keep(now, out)
+		a.hand(out)
 		for _, message := range out.Publications {
 			a.enqueue(message)
 		}
@@ -125,30 +123,6 @@ func (a *Adapter) drain() {
 			a.options.Logger.Debug("event", "kind", event.Kind.String(), "peer", event.Peer.String())
 			a.events.tell(event)
 		}
-		if out.Empty() {
-			return
-		}
-	}
-}
-
-// keep stores journal frames.
-func (a *Adapter) keep(now time.Time, out *rollbook.Outputs) {
-	if a.options.Journal == nil {
-		if out.MustSync {
-			a.check("journal", a.tracker.JournalSynced(out.Position))
-		}
-		return
-	}
-	err := a.options.Journal.Keep(a.tracker, now, out)
-	if err != nil && !a.owner.failing {
-		a.options.Logger.Error("the journal cannot be written: changes are in memory only", "error", err)
-	}
-	if err == nil && a.owner.failing {
-		a.options.Logger.Info("the journal is on disk again")
-	}
-	a.owner.failing = err != nil
-	if err != nil {
-		a.counts.journalFaults.Add(1)
 	}
 }
 

@@ -75,10 +75,7 @@ func (a *Adapter) peerDown(id peer.ID) {
 	delete(a.owner.up, id)
 	a.counts.peers.Store(int64(len(a.owner.up)))
 	a.check("peer down", a.tracker.PeerDown(a.options.Clock(), rollbook.PeerID(id)))
-	select {
-	case a.fewer <- struct{}{}:
-	default:
-	}
+	signal(a.fewer)
 }
 
 // identified tells of a peer that speaks the protocol.
