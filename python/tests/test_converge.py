@@ -1,11 +1,17 @@
 """Nodes in this process and standalone ones are one network."""
 
+import os
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import rollbook
-from conftest import PATIENCE_S, Standalone, eventually, start
+from conftest import PATIENCE_S, Standalone, eventually, line, running, start
 from rollbook import Client, EventKind, Keypair, Presence
+
+# A node in Go, the example of its module; cargo xtask test python builds it.
+GO_NODE = os.environ.get("ROLLBOOK_GO_NODE")
 
 
 def test_nodes_of_both_kinds_converge(tmp_path: Path, standalone: Standalone) -> None:
@@ -48,6 +54,45 @@ def test_nodes_of_both_kinds_converge(tmp_path: Path, standalone: Standalone) ->
             node.wait_until(lambda node: is_left(node, gone), PATIENCE_S)
         inside[0].close()
         assert is_left(client, inside[0].peer_id)
+
+
+@pytest.mark.skipif(GO_NODE is None, reason="ROLLBOOK_GO_NODE names no node in Go")
+def test_nodes_in_python_rust_and_go_are_one_network(tmp_path: Path) -> None:
+    # The node in Go has the usual interval, by which its home must measure its lease.
+    with start(tmp_path / "python", sync_interval=10) as authority:
+        beside = Standalone(tmp_path / "rust", "--authority", authority.addresses[0])
+        in_go = [
+            str(GO_NODE), "-listen", "/ip4/127.0.0.1/tcp/0", "-folder", str(tmp_path),
+            "-authority", authority.addresses[0],
+        ]
+        try:
+            with Client(beside.data_dir) as other, running(in_go) as process:
+                go_id = line(process).removeprefix("I am ")
+                everyone = {authority.peer_id, other.status().peer_id, go_id}
+                for who in (authority, other):
+                    eventually(
+                        "all three are online",
+                        lambda: {node.peer_id for node in who.nodes(online=True)} == everyone,
+                    )
+                told = (text for text in iter(lambda: line(process), "") if other_joined(text, other))
+                assert next(told), "the node in Go is told of the one in Rust"
+
+                # What is decided in Python of the node in Go is verified and held in Rust.
+                authority.grant(go_id, "validator")
+                eventually("the grant is there", lambda: other.nodes(grant="validator"))
+                seen = other.get(go_id)
+                assert seen is not None and seen.capabilities == ("worker",)
+                assert authority.status().root == other.status().root
+
+                # It leaves in order, so that is seen at once.
+                process.send_signal(signal.SIGTERM)
+                eventually("it left", lambda: is_left(authority, go_id) and is_left(other, go_id))
+        finally:
+            beside.kill()
+
+
+def other_joined(text: str, other: Client) -> bool:
+    return "join" in text.lower() and other.status().peer_id in text
 
 
 def is_left(who: "rollbook.Node | Client", peer_id: str) -> bool:

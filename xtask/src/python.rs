@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::report::Outcome;
 use crate::run::{cargo, read, root, run, target};
-use crate::{glibc, page, setup};
+use crate::{glibc, go, page, setup};
 
 const PACKAGE: &str = "python";
 /// How the build back end is told to build for development, with what is built already.
@@ -42,6 +42,11 @@ pub(crate) fn suite() -> Result<Outcome> {
     check_types(&tools)?;
     let mut pytest = tool(&tools, "python");
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", PACKAGE]);
+    // Nodes of all three languages are one network.
+    if let Err(missing) = setup::go() {
+        return Ok(Outcome::Skipped(format!("a node in Go is needed: {missing:#}")));
+    }
+    pytest.env("ROLLBOOK_GO_NODE", go::example()?);
     run(pytest.env("ROLLBOOK_BIN", target().join("debug/rollbook")))?;
     Ok(Outcome::Passed)
 }

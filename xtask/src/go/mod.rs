@@ -13,7 +13,9 @@ pub(crate) use dist::command as dist;
 pub(crate) use library::command as library;
 pub(crate) use suite::suite;
 
-use crate::run::root;
+use anyhow::Result;
+
+use crate::run::{root, run, target};
 use crate::setup;
 
 /// A Go module of the project.
@@ -40,6 +42,14 @@ impl Module {
     fn root(&self) -> PathBuf {
         root().join(self.folder)
     }
+}
+
+/// A node in Go, built from this checkout: the example of the adapter.
+pub(crate) fn example() -> Result<PathBuf> {
+    library::build()?;
+    let program = target().join("go/example");
+    run(go(ADAPTER.root()).args(["build", "-o"]).arg(&program).arg("./examples/embed/after"))?;
+    Ok(program)
 }
 
 /// The go command in a module, by its own toolchain and nothing above it.
