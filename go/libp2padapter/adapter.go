@@ -56,7 +56,7 @@ type Adapter struct {
 	counts counts
 
 	context  context.Context
-	cancel   context.CancelFunc
+	cancel   context.CancelCauseFunc
 	running  sync.WaitGroup
 	requests sync.WaitGroup
 	once     sync.Once
@@ -74,6 +74,9 @@ func Attach(
 ) (*Adapter, error) {
 	if peer.ID(tracker.PeerID()) != h.ID() {
 		return nil, fmt.Errorf("libp2padapter: the tracker is of %s, the host is %s", tracker.PeerID(), h.ID())
+	}
+	if tracker.SignsOutside() && options.Sign == nil {
+		return nil, errors.New("libp2padapter: the tracker's key is outside, and Options.Sign is missing")
 	}
 	options = options.filled()
 	a := &Adapter{
@@ -93,7 +96,7 @@ func Attach(
 	if err := a.start(); err != nil {
 		return nil, err
 	}
-	a.context, a.cancel = context.WithCancel(ctx)
+	a.context, a.cancel = context.WithCancelCause(ctx)
 	if err := a.attach(); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -189,7 +192,7 @@ func (a *Adapter) close() error {
 	if a.unrelay != nil {
 		a.unrelay()
 	}
-	a.cancel()
+	a.cancel(nil)
 	a.running.Wait()
 	a.requests.Wait()
 	if a.options.Journal != nil {
@@ -201,14 +204,27 @@ func (a *Adapter) close() error {
 	for _, authority := range a.options.Authorities {
 		a.host.ConnManager().Unprotect(authority.ID, ServiceName)
 	}
+	// Whoever attaches the tracker again tells it anew who is connected.
 	for id := range a.owner.up {
-		a.host.ConnManager().UntagPeer(id, ServiceName)
+		a.peerDown(id)
 	}
 	if a.bus != nil {
 		errs = append(errs, a.bus.Close())
 	}
 	a.events.close()
 	return errors.Join(errs...)
+}
+
+// Done is closed when the adapter has ended: by Close, by its context, or by a fault of the tracker,
+// which [Adapter.Err] then says.
+func (a *Adapter) Done() <-chan struct{} { return a.context.Done() }
+
+// Err says why the adapter ended, if it ended by itself.
+func (a *Adapter) Err() error {
+	if cause := context.Cause(a.context); cause != a.context.Err() {
+		return cause
+	}
+	return nil
 }
 
 // Tracker is the tracker that runs here.

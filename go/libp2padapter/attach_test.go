@@ -325,6 +325,35 @@ func TestCloseEndsAllThatAttachBegan(t *testing.T) {
 	})
 }
 
+func TestATrackerThatIsClosedEndsTheAdapterAndSaysWhy(t *testing.T) {
+	first := newMember(t)
+	adapter := first.attach(t, Options{})
+	if err := adapter.Err(); err != nil {
+		t.Fatalf("it ended: %v", err)
+	}
+	must(t, first.tracker.Close())
+	adapter.post(func(time.Time) {})
+	<-adapter.Done()
+	if err := adapter.Err(); !errors.Is(err, rollbook.ErrClosed) {
+		t.Fatalf("it says: %v", err)
+	}
+}
+
+func TestATrackerMayBeAttachedAgain(t *testing.T) {
+	first := newMember(t)
+	first.attach(t, Options{})
+	second := newMember(t, first.tracker.PeerID())
+	adapter := second.attach(t, Options{Authorities: []peer.AddrInfo{first.info()}})
+	online(t, adapter, second)
+	must(t, adapter.Close())
+	if err := adapter.Err(); err != nil {
+		t.Fatalf("Close is no fault: %v", err)
+	}
+	again := second.attach(t, Options{Authorities: []peer.AddrInfo{first.info()}})
+	online(t, again, second)
+	must(t, again.Leave(t.Context()))
+}
+
 func TestSomebodyElsesTrackerIsRefused(t *testing.T) {
 	first, second := newMember(t), newMember(t)
 	if _, err := Attach(t.Context(), first.host, first.pubsub, second.tracker, Options{}); err == nil {
@@ -333,7 +362,7 @@ func TestSomebodyElsesTrackerIsRefused(t *testing.T) {
 }
 
 func TestSlowReadersOfEventsAreTold(t *testing.T) {
-	a := &Adapter{}
+	a := &Adapter{context: t.Context()}
 	read := a.Events(t.Context())
 	for range eventsMax + 3 {
 		a.events.tell(rollbook.Event{Kind: rollbook.EventJoined})
@@ -362,6 +391,9 @@ func TestSignaturesMayBeMadeOutside(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, tracker.Close()) }()
 	outside := &member{first.host, first.pubsub, tracker}
+	if _, err := Attach(t.Context(), first.host, first.pubsub, tracker, Options{}); err == nil {
+		t.Fatal("nobody can sign, and it was attached")
+	}
 	adapter := outside.attach(t, Options{Sign: key.Sign})
 	online(t, adapter, outside)
 	must(t, adapter.Close())

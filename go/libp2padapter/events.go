@@ -88,6 +88,8 @@ func (a *Adapter) Events(ctx context.Context) iter.Seq2[rollbook.Event, error] {
 			case <-r.ready:
 			case <-ctx.Done():
 				return
+			case <-a.context.Done():
+				return
 			}
 		}
 	}

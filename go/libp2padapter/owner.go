@@ -1,6 +1,7 @@
 package libp2padapter
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ const (
 	roundsMax = 16
 	// idle is how long the owner sleeps where nothing waits for a time.
 	idle = time.Minute
+	// retrySign is how soon a signature that could not be made is asked for again.
+	retrySign = time.Second
 )
 
 // owner is what the owner's goroutine alone touches, but for what is behind the lock.
@@ -129,14 +132,17 @@ func (a *Adapter) drain() {
 // sign has a signature made outside, by whoever holds the key.
 func (a *Adapter) sign(asked rollbook.SignatureRequest) {
 	a.requests.Go(func() {
-		var signature []byte
-		err := error(rollbook.ErrKey)
-		if a.options.Sign != nil {
-			signature, err = a.options.Sign(asked.Message)
+		signature, err := a.options.Sign(asked.Message)
+		if err != nil {
+			a.options.Logger.Error("not signed", "error", err)
+			// It is asked for again at once.
+			select {
+			case <-time.After(retrySign):
+			case <-a.context.Done():
+			}
 		}
 		a.post(func(now time.Time) {
 			if err != nil {
-				a.options.Logger.Error("not signed", "error", err)
 				a.check("sign", a.tracker.NotSigned(asked.ID))
 				return
 			}
@@ -170,10 +176,16 @@ func (a *Adapter) happened(happened any) {
 }
 
 // check notes what the tracker did not take. What others send is judged by the tracker; it is
-// nothing to worry about.
+// nothing to worry about. A fault of the tracker itself ends the adapter.
 func (a *Adapter) check(what string, err error) {
-	if err != nil {
-		a.counts.refused.Add(1)
-		a.options.Logger.Debug("not taken", "what", what, "error", err)
+	if err == nil {
+		return
 	}
+	a.counts.refused.Add(1)
+	if errors.Is(err, rollbook.ErrPanic) || errors.Is(err, rollbook.ErrPoisoned) || errors.Is(err, rollbook.ErrClosed) {
+		a.options.Logger.Error("the tracker is at its end", "what", what, "error", err)
+		a.cancel(err)
+		return
+	}
+	a.options.Logger.Debug("not taken", "what", what, "error", err)
 }

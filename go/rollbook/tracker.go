@@ -19,6 +19,7 @@ type Tracker struct {
 	peerID      PeerID
 	network     string
 	messageSize int
+	outside     bool
 	changed     chan struct{}
 	cleanup     runtime.Cleanup
 
@@ -47,6 +48,7 @@ func New(config Config, identity Identity) (*Tracker, error) {
 		peerID:      identity.peerID,
 		network:     config.Network,
 		messageSize: config.messageSize(),
+		outside:     identity.kind == capi.KeyOutside,
 		changed:     make(chan struct{}, 1),
 		handle:      handle,
 	}
@@ -80,6 +82,9 @@ func (t *Tracker) PeerID() PeerID { return t.peerID }
 
 // Network is the network's name.
 func (t *Tracker) Network() string { return t.network }
+
+// SignsOutside says whether the key is outside, so that signatures are asked for: see [Outside].
+func (t *Tracker) SignsOutside() bool { return t.outside }
 
 // MessageSize is the largest message of synchronisation that is taken, in bytes.
 func (t *Tracker) MessageSize() int { return t.messageSize }
