@@ -117,7 +117,10 @@ impl Watch {
                 });
                 Ok(taken?)
             })?;
-            py.check_signals()?;
+            if batch.is_none() {
+                // What was taken already would be lost by an exception.
+                py.check_signals()?;
+            }
             let is_closed = self.closed.load(Ordering::Acquire);
             if batch.is_none() && is_closed {
                 batch = Some(Batch { ended: true, ..Batch::default() });

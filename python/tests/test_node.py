@@ -153,6 +153,23 @@ def test_a_watch_can_be_closed_by_another_thread(authority: Node) -> None:
         assert not thread.is_alive()
 
 
+def test_threads_may_share_a_watch(authority: Node) -> None:
+    others = [Keypair.generate().peer_id for _ in range(50)]
+    watch = authority.watch()
+    seen: list[rollbook.Event] = []
+    threads = [threading.Thread(target=lambda: seen.extend(watch)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for other in others:
+        authority.admit(other)
+    authority.close()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    numbers = [event.id for event in seen]
+    assert len(numbers) == len(set(numbers)), "each event goes to one of them"
+    assert {event.peer_id for event in seen} >= set(others)
+
+
 def test_closing_is_idempotent_and_final(tmp_path: Path) -> None:
     node = start(tmp_path / "node")
     peer_id = node.peer_id

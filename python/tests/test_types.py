@@ -143,6 +143,12 @@ def test_codes_are_those_of_the_c_interface() -> None:
     assert told == {code.name: code.value for code in rollbook.Code}
 
 
+def test_every_failure_of_the_native_module_has_a_code() -> None:
+    for path in (ROOT / "python/src").glob("*.rs"):
+        for name in re.findall(r'(?:Failure::new\(\s*|=> |\|_\| )"([A-Z][A-Z_0-9]+)"', path.read_text()):
+            assert name in rollbook.Code.__members__, (path.name, name)
+
+
 def test_everything_public_is_documented() -> None:
     for module in (rollbook, rollbook.aio, rollbook.keys, rollbook.formats):
         assert module.__doc__

@@ -1,6 +1,8 @@
 """A node of the network inside this process. The network runs on threads of its own, which never run Python."""
 
 import atexit
+import collections
+import contextlib
 import json
 import os
 import time
@@ -87,14 +89,15 @@ class Watch:
 
     def __init__(self, native: _native.Watch) -> None:
         self._inner = native
-        self._waiting: list[Event] = []
+        self._waiting: collections.deque[Event] = collections.deque()
 
     def take(self, limit: int = 256, timeout: float | None = None) -> list[Event]:
         """Waits for events, `timeout` seconds at most, and gives those that are there; none once it has ended."""
-        if self._waiting:
-            taken, self._waiting = self._waiting, []
-            return taken
-        return events_of(self._inner.take(limit, timeout))
+        taken: list[Event] = []
+        with contextlib.suppress(IndexError):
+            while len(taken) < limit:
+                taken.append(self._waiting.popleft())
+        return taken or events_of(self._inner.take(limit, timeout))
 
     @property
     def ended(self) -> bool:
@@ -109,12 +112,14 @@ class Watch:
         return self
 
     def __next__(self) -> Event:
-        while not self._waiting:
+        while True:
+            # Several threads may follow: each event is one's alone.
+            with contextlib.suppress(IndexError):
+                return self._waiting.popleft()
             taken = events_of(self._inner.take(256, None))
             if not taken and self._inner.ended:
                 raise StopIteration
             self._waiting.extend(taken)
-        return self._waiting.pop(0)
 
     def __enter__(self) -> Self:
         return self
