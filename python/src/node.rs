@@ -48,12 +48,6 @@ pub(crate) struct Node {
     process: u32,
 }
 
-/// A whole answer as JSON, for the package to read.
-fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    let text = serde_json::to_string(value);
-    text.map_err(|error| Failure::new("PANIC", "Json", format!("it has no JSON form: {error}")))
-}
-
 impl Node {
     /// The handle, unless the node is closed or another process's.
     fn handle(&self) -> Result<&NodeHandle, Failure> {
@@ -225,15 +219,15 @@ impl Node {
 
     fn explain(&self, py: Python<'_>, peer_id: &str) -> PyResult<Option<String>> {
         let peer_id = peer(peer_id)?;
-        self.read(py, |node| node.explain(&peer_id).as_ref().map(json).transpose())
+        self.read(py, |node| node.explain(&peer_id).as_ref().map(views::json).transpose())
     }
 
     fn status(&self, py: Python<'_>) -> PyResult<String> {
-        self.read(py, |node| json(&node.status()))
+        self.read(py, |node| views::json(&node.status()))
     }
 
     fn events(&self, py: Python<'_>, after: u64, limit: usize) -> PyResult<String> {
-        self.read(py, |node| json(&node.events(after, limit)))
+        self.read(py, |node| views::json(&node.events(after, limit)))
     }
 
     /// Follows the events after a number, or from now on.
@@ -336,7 +330,7 @@ impl Node {
         let records: Vec<ImportRecord> = serde_json::from_str(records).map_err(wrong)?;
         let options = ImportOptions { trust_grants };
         let report = self.command(py, "import", timeout, self.handle.import(records, options))?;
-        Ok(json(&report)?)
+        Ok(views::json(&report)?)
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyDict, PyList},
 };
-use rollbook::NodeView;
+use rollbook::{EquivocationView, Explanation, FactView, NodeView};
 use rollbook_core::{
     AnnouncementFields, Config, Counted, HeapTracker, ImportOutcome, Imported, Now, PeerId,
     Receipt, Wanted, limits::GOSSIP_SIZE_MAX,
@@ -434,6 +434,19 @@ impl Tracker {
             Ok(views.map(|seen| self.seen(&seen)).collect())
         })?;
         views::node_views(py, seen)
+    }
+
+    /// Why a node is seen as it is, in the JSON form of the HTTP API; nothing if it is not known.
+    fn explain(&self, py: Python<'_>, peer: &str) -> PyResult<Option<String>> {
+        let peer = keys::peer(peer)?;
+        self.run(py, |tracker| {
+            let facts: Vec<_> = tracker.explain(&peer).map(|said| FactView::from(&said)).collect();
+            if facts.is_empty() {
+                return Ok(None);
+            }
+            let equivocations = tracker.equivocations(&peer).map(EquivocationView::from).collect();
+            views::json(&Explanation { facts, equivocations }).map(Some)
+        })
     }
 
     /// The opaque bytes in what a node announces.

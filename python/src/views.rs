@@ -8,6 +8,8 @@ use pyo3::{
 use rollbook::{NodeView, Presence, Standing};
 use rollbook_core::{Role, Status};
 
+use crate::error::Failure;
+
 /// The fields of `rollbook.NodeView`, in the order in which they are handed over.
 const FIELDS: [&str; 22] = [
     "peer_id",
@@ -184,4 +186,10 @@ pub(crate) fn status_parts<'py>(py: Python<'py>, status: &Status) -> PyResult<Bo
     parts.set_item("roll_bytes", status.roll_bytes)?;
     parts.set_item("leases", status.leases)?;
     Ok(parts)
+}
+
+/// A whole answer as JSON, for the package to read.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(value);
+    text.map_err(|error| Failure::new("PANIC", "Json", format!("it has no JSON form: {error}")))
 }

@@ -95,6 +95,10 @@ def test_a_member_joins_and_both_hold_the_same() -> None:
     assert seen.multiaddrs == ("/ip4/192.0.2.2/tcp/7655",)
     assert seen.eth_address is not None
     assert authority.tracker.extra(MEMBER.peer_id, now=network.now) == b"own"
+    explained = member.tracker.explain(MEMBER.peer_id)
+    assert explained is not None and explained.equivocations == ()
+    assert {fact.writer for fact in explained.facts} == {AUTHORITY.peer_id, MEMBER.peer_id}
+    assert member.tracker.explain(Keypair.generate().peer_id) is None
     joined = rollbook.Event(EventKind.JOINED, MEMBER.peer_id)
     assert joined in authority.events and joined in member.events
     assert len(member.tracker.nodes(now=network.now)) == 2

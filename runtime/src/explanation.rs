@@ -79,6 +79,19 @@ impl FactView {
     }
 }
 
+/// For who drives the core alone: the application's grants go by their numbers, as `app0`.
+impl From<&Explained<'_>> for FactView {
+    fn from(said: &Explained<'_>) -> FactView {
+        FactView::of(said, &GrantNames::default())
+    }
+}
+
+impl From<(PeerId, Version)> for EquivocationView {
+    fn from(contradiction: (PeerId, Version)) -> EquivocationView {
+        EquivocationView::of(contradiction)
+    }
+}
+
 impl EquivocationView {
     pub(crate) fn of((writer, version): (PeerId, Version)) -> EquivocationView {
         EquivocationView { writer, epoch: version.epoch, seq: version.seq }

@@ -14,7 +14,7 @@ _pump: threading.Thread | None = None
 
 
 def set_log_level(level: int | str | None) -> None:
-    """Lets lines of this level and above appear in `logging`, under the logger `rollbook`; nothing switches them off
+    """Lets lines of this level and above appear in `logging`, under the logger `rollbook`; `None` switches them off
     again, as they are at first. What finds no room in the queue is counted and told."""
     global _pump
     number = _number(level)

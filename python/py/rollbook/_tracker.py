@@ -1,13 +1,14 @@
 """The roll as a state machine: inputs in, outputs out in batches, no network, no files, no threads."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
 from . import _native
 from ._native import Keypair
-from ._types import Event, EventKind, NodeView, Now, Record, Role, Verdict, texts
+from ._types import Event, EventKind, Explanation, NodeView, Now, Record, Role, Verdict, texts
 
 Buffer = bytes | bytearray | memoryview
 Admission = Literal["open", "allow-list", "manual"]
@@ -305,6 +306,11 @@ class Tracker:
     ) -> list[NodeView]:
         """The nodes that can do something, the most reliable first."""
         return self._inner.select(*self._now(now), capability, grant, limit)
+
+    def explain(self, peer_id: str) -> Explanation | None:
+        """Why a node is seen as it is: every fact with the statement that it stands in."""
+        text = self._inner.explain(peer_id)
+        return None if text is None else Explanation.from_dict(json.loads(text))
 
     def extra(self, peer_id: str, *, now: Now | None = None) -> bytes | None:
         """The bytes of the application's own in what a node announces."""

@@ -227,6 +227,34 @@ class Node:
             home=home,
         )
 
+    def page(
+        self,
+        *,
+        sort: _node.SortKey = "peerId",
+        after: str | None = None,
+        limit: int = 1000,
+        online: bool = False,
+        all: bool = False,
+        capability: str | None = None,
+        grant: str | None = None,
+        standing: Standing | str | None = None,
+        presence: Presence | str | None = None,
+        home: str | None = None,
+    ) -> NodePage:
+        """A page of the nodes, in an order of one's choice; `after` is the `next` of the page before."""
+        return self.sync.page(
+            sort=sort,
+            after=after,
+            limit=limit,
+            online=online,
+            all=all,
+            capability=capability,
+            grant=grant,
+            standing=standing,
+            presence=presence,
+            home=home,
+        )
+
     def select(
         self, capability: str, *, grant: str | None = None, limit: int = 10
     ) -> list[NodeView]:
@@ -444,6 +472,10 @@ class Client:
     async def ready(self) -> bool:
         """Whether the node is ready: it has a home, and its disk takes writes."""
         return await _in_thread(self._client.ready)
+
+    async def metrics(self) -> str:
+        """The node's figures, as Prometheus reads them."""
+        return await _in_thread(self._client.metrics)
 
     async def events(self, after: int = 0, limit: int = 1000) -> EventPage:
         """At most `limit` of the events that follow number `after` and are still kept."""
