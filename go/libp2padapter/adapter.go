@@ -93,6 +93,7 @@ func Attach(
 		keeper:       newKeeper(),
 	}
 	a.owner.up = make(map[peer.ID]contacted)
+	a.owner.response = make([]byte, 0, tracker.MessageSize())
 	if err := a.start(); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ const (
 // owner is what the owner's goroutine alone touches, but for what is behind the lock.
 type owner struct {
 	outputs rollbook.Outputs
+	// response has room for the longest.
+	response []byte
 	// up are the peers that the tracker knows to be connected, upCount how many came so far.
 	up      map[peer.ID]contacted
 	upCount uint64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -75,8 +76,8 @@ func (a *Adapter) answer(ctx context.Context, from peer.ID, request []byte) ([]b
 		if ctx.Err() != nil {
 			return
 		}
-		response, err := a.tracker.HandleRequest(now, rollbook.PeerID(from), request, nil)
-		answered <- answer{response, err}
+		response, err := a.tracker.HandleRequest(now, rollbook.PeerID(from), request, a.owner.response[:0])
+		answered <- answer{slices.Clone(response), err}
 	}
 	select {
 	case a.queue <- ask:

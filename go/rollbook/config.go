@@ -76,8 +76,24 @@ func (config *Config) messageSize() int {
 	return config.MessageSize
 }
 
+// inRange looks whether the numbers are some that the library has a place for.
+func (config *Config) inRange() error {
+	const most = 1<<32 - 1
+	for name, value := range map[string]int{
+		"capacity": config.Capacity, "message size": config.MessageSize, "compaction floor": config.CompactionFloor,
+	} {
+		if value < 0 || uint64(value) > most {
+			return &Error{Op: "configure", Code: ErrConfig, Msg: "out of its range: " + name}
+		}
+	}
+	return nil
+}
+
 // toC fills in the library's form. What fits there is judged by the library.
 func (config *Config) toC() (*capi.Config, error) {
+	if err := config.inRange(); err != nil {
+		return nil, err
+	}
 	c := new(capi.Config)
 	if err := failed("configure", capi.ConfigDefault(c)); err != nil {
 		return nil, err

@@ -229,9 +229,13 @@ func (j *FileJournal) Keep(t *Tracker, now time.Time, out *Outputs) error {
 		j.compact = j.compact || event.Kind == EventCompactionDue
 	}
 	if j.fault == nil {
-		if err := j.append(t, out); err != nil {
+		if err := j.append(out); err != nil {
 			j.fault = err
 			j.compact = true
+		} else if out.MustSync {
+			if err := t.JournalSynced(out.Position); err != nil {
+				return err
+			}
 		}
 	}
 	if !j.compact || now.Before(j.retryAt) {
@@ -249,7 +253,8 @@ func (j *FileJournal) Keep(t *Tracker, now time.Time, out *Outputs) error {
 	return t.JournalSynced(j.position)
 }
 
-func (j *FileJournal) append(t *Tracker, out *Outputs) error {
+// append writes frames behind the others, and brings them to disk where something waits for that.
+func (j *FileJournal) append(out *Outputs) error {
 	if len(out.Frames) == 0 {
 		return nil
 	}
@@ -264,7 +269,7 @@ func (j *FileJournal) append(t *Tracker, out *Outputs) error {
 		return j.failed("write the journal to disk", err)
 	}
 	j.syncedSize = j.size
-	return t.JournalSynced(out.Position)
+	return nil
 }
 
 // failed cuts off what may not be on disk: a later run would read it from the system's memory, and

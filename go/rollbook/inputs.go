@@ -50,7 +50,7 @@ func (t *Tracker) HandleMessage(now time.Time, from PeerID, message []byte) (Ver
 
 // HandleRequest takes in a request of the protocol of synchronisation and appends the answer to
 // response. From is who asks, as the transport authenticated it. Where it fails, nothing is to be
-// answered.
+// answered. A response with room for [Tracker.MessageSize] bytes may save the peer further requests.
 func (t *Tracker) HandleRequest(now time.Time, from PeerID, request, response []byte) ([]byte, error) {
 	answer := response
 	err := t.at("take in a request", now, func(handle capi.Handle, now capi.Now) int32 {

@@ -216,6 +216,12 @@ func TestErrorsSayWhatAndWhy(t *testing.T) {
 	if _, err := New(Config{Network: "main"}, key(t, 1)); !errors.Is(err, ErrConfig) {
 		t.Fatalf("no authorities: %v", err)
 	}
+	for _, wrong := range []Config{{Capacity: -1}, {MessageSize: 1}, {CompactionFloor: -1}, {Interval: -1}, {Interval: 100 * 24 * time.Hour}} {
+		wrong.Network, wrong.Authorities = "main", []PeerID{key(t, 1).PeerID()}
+		if _, err := New(wrong, key(t, 1)); !errors.Is(err, ErrConfig) {
+			t.Fatalf("%+v: %v", wrong, err)
+		}
+	}
 	if _, err := ParseAddress("/ip4/999.0.0.1/tcp/1"); !errors.Is(err, ErrMalformed) {
 		t.Fatalf("an address that is none: %v", err)
 	}
