@@ -39,7 +39,7 @@ pub(crate) fn command(arguments: &[&str]) -> Result<()> {
     let mut measured = BTreeMap::new();
     for module in [&TRACKER, &ADAPTER] {
         let mut bench = go(module.root());
-        bench.args(["test", "-run=^$", "-bench=.", "-benchtime=1s", "-count=3", "."]);
+        bench.args(["test", "-run=^$", "-bench=.", "-benchtime=500ms", "-count=8", "."]);
         collect(&read(&mut bench)?, &mut measured);
     }
     let version = read(go(TRACKER.root()).args(["env", "GOVERSION"]))?;
@@ -76,7 +76,7 @@ fn collect(printed: &str, measured: &mut BTreeMap<(String, String), f64>) {
 
 fn table(measured: &BTreeMap<(String, String), f64>, version: &str) -> Result<String> {
     let mut lines = format!(
-        "The least of three runs on a machine of 2 cores, with {version}.\n\n\
+        "The least of eight runs on a machine of 2 cores, with {version}.\n\n\
          | what | time | in a second |\n|---|---:|---:|\n"
     );
     for (name, unit, about) in FIGURES {
