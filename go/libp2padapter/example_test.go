@@ -68,7 +68,7 @@ func example(t *testing.T) string {
 		return built
 	}
 	program := filepath.Join(t.TempDir(), "example")
-	printed, err := exec.Command("go", "build", "-trimpath", "-o", program, "./examples/embed/after").CombinedOutput()
+	printed, err := exec.Command("go", "build", "-o", program, "./examples/embed/after").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, printed)
 	}

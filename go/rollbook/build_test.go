@@ -34,7 +34,7 @@ func command(t *testing.T, folder string, environment []string, name string, arg
 	t.Helper()
 	cmd := exec.Command(name, arguments...)
 	cmd.Dir = folder
-	cmd.Env = append(append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GOFLAGS=-trimpath"), environment...)
+	cmd.Env = append(append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GOFLAGS="), environment...)
 	printed, err := cmd.CombinedOutput()
 	return string(printed), err
 }
