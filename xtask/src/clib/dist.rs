@@ -30,7 +30,7 @@ pub(crate) fn pack(arguments: &[&str]) -> Result<PathBuf> {
     wanted.prefix.clone_from(&folder);
     install(&wanted)?;
     relocate(&folder.join("lib/pkgconfig"))?;
-    for file in ["LICENSE-APACHE", "LICENSE-MIT", "docs/c.md"] {
+    for file in ["LICENSE-APACHE", "LICENSE-MIT", "docs/c.md", "docs/c-node.md"] {
         let from = root().join(file);
         fs::copy(&from, folder.join(from.file_name().expect("a file has a name")))?;
     }
