@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::{self, Build};
 use super::install::{self, Wanted};
-use super::programs::{Way, compile, linked_to, run_in_valgrind};
+use super::programs::{Way, compile, empty, linked_to, run_in_valgrind};
 use super::{NODE, suite};
 use crate::run::{cargo, read, root, run, target};
 
@@ -57,15 +57,6 @@ fn from_c(folder: &Path) -> Result<()> {
         compile(way, &["ffi/examples/node.c"], &include, &linked, &example)?;
     }
     one_network(&example, &empty(&data)?)
-}
-
-/// A folder without anything in it.
-fn empty(folder: &Path) -> Result<PathBuf> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir_all(folder)?;
-    Ok(folder.to_owned())
 }
 
 /// A process that is ended with the test.
@@ -164,33 +155,13 @@ fn installed(folder: &Path) -> Result<()> {
         libraries: vec![&NODE],
         profile: "dev".to_owned(),
     })?;
-    let (given, _) = archive::symbols(&prefix.join("lib/librollbook_node.so"))?;
-    let mut given: Vec<String> = given.into_iter().filter(|name| !name.starts_with('_')).collect();
-    given.sort_unstable();
-    ensure!(given == NODE.functions()?, "the shared library does not give what its headers say");
-
-    let page = root().join("docs/c-node.md");
-    let text = fs::read_to_string(&page).with_context(|| format!("no {}", page.display()))?;
-    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
-    let commands: String = blocks.map(|(block, _)| block).collect();
-    let install = "cargo xtask install --prefix \"$HOME/.local\"\n";
-    ensure!(commands.contains(install), "the page begins with the installation");
-    // It was installed above, and is not built once more.
-    let commands = commands.replace(install, "cd \"$HOME\"\n");
-    let home = empty(&folder.join("node_page"))?;
-    std::os::unix::fs::symlink(root().join("ffi"), home.join("ffi"))?;
-    std::os::unix::fs::symlink(&prefix, home.join(".local"))?;
-    let mut shell = Command::new("sh");
-    run(shell.args(["-e", "-u", "-c", &commands]).env("HOME", &home))?;
-
+    suite::check_shared(&NODE, &prefix)?;
+    suite::run_page("docs/c-node.md", &prefix, &folder.join("node_page"))?;
     suite::beside(folder, &NODE, &Build::of("dev"), &prefix)?;
 
     // Where there is no shared library, the flags for a static one suffice.
     fs::remove_file(prefix.join("lib/librollbook_node.so"))?;
-    let mut flags = Command::new("pkg-config");
-    flags.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
-    let flags = read(flags.args(["--cflags", "--libs", "--static", "rollbook_node"]))?;
-    let flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+    let flags = suite::pkg_config(&NODE, &prefix, &["--cflags", "--libs", "--static"])?;
     let program = folder.join("node_static");
     compile(Way::C("c99"), &["ffi/examples/node.c"], Path::new("."), &flags, &program)?;
     let ended = Command::new(&program).stderr(Stdio::null()).status()?;

@@ -1,5 +1,6 @@
 //! How C programs are compiled and run by the tests.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -79,4 +80,13 @@ pub(crate) fn run_in_valgrind(program: &Path, arguments: &[&str], leaks: &str) -
 /// Where programs are put.
 pub(crate) fn folder() -> PathBuf {
     crate::run::target().join("c")
+}
+
+/// A folder without anything in it.
+pub(crate) fn empty(folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    Ok(folder.to_owned())
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::archive::{self, Build};
 use super::firmware::{self, Capacity};
 use super::install::{self, Wanted};
-use super::programs::{self, Way, compile, linked_to, run_in_valgrind};
+use super::programs::{self, Way, compile, empty, linked_to, run_in_valgrind};
 use super::{Library, TRACKER, dist, node, vectors};
 use crate::header;
 use crate::report::Outcome;
@@ -129,27 +129,19 @@ fn installed(folder: &Path) -> Result<()> {
         profile: "release".to_owned(),
     };
     install::install(&wanted)?;
-    let shared = prefix.join("lib/librollbook.so");
-    let (given, _) = archive::symbols(&shared)?;
-    let given: Vec<&String> = given.iter().filter(|name| !name.starts_with('_')).collect();
-    let functions = TRACKER.functions()?;
-    let strange: Vec<_> = given.iter().filter(|name| !functions.contains(name)).collect();
-    ensure!(strange.is_empty(), "the shared library gives what its header does not: {strange:?}");
-    ensure!(given.len() == functions.len(), "the shared library lacks a function");
+    check_shared(&TRACKER, &prefix)?;
 
     let source = "ffi/examples/two_trackers.c";
     let program = folder.join("installed");
-    let flags = pkg_config(&prefix, &["--cflags", "--libs"])?;
+    let flags = pkg_config(&TRACKER, &prefix, &["--cflags", "--libs"])?;
     compile(Way::C("c99"), &[source], Path::new("."), &flags, &program)?;
     run(Command::new(&program).env("LD_LIBRARY_PATH", prefix.join("lib")))?;
 
     // Where there is no shared library, the flags for a static one suffice.
-    let only_static = folder.join("static");
-    let _ = fs::remove_dir_all(&only_static);
-    fs::create_dir_all(&only_static)?;
+    let only_static = empty(&folder.join("static"))?;
     fs::copy(prefix.join("lib/librollbook.a"), only_static.join("librollbook.a"))?;
     let mut flags = vec![format!("-L{}", only_static.display())];
-    flags.extend(pkg_config(&prefix, &["--cflags", "--libs", "--static"])?);
+    flags.extend(pkg_config(&TRACKER, &prefix, &["--cflags", "--libs", "--static"])?);
     flags.retain(|flag| *flag != format!("-L{}", prefix.join("lib").display()));
     compile(Way::C("c99"), &[source], Path::new("."), &flags, &program)?;
     run(&mut Command::new(&program))?;
@@ -161,12 +153,10 @@ fn installed(folder: &Path) -> Result<()> {
 /// The tarball, unpacked somewhere else.
 fn unpacked(folder: &Path) -> Result<()> {
     let tarball = dist::pack(&["--library", "rollbook"])?;
-    let place = folder.join("unpacked");
-    let _ = fs::remove_dir_all(&place);
-    fs::create_dir_all(&place)?;
+    let place = empty(&folder.join("unpacked"))?;
     let mut tar = Command::new("tar");
     run(tar.args(["--strip-components=1", "-C"]).arg(&place).arg("-xzf").arg(&tarball))?;
-    let flags = pkg_config(&place, &["--cflags", "--libs"])?;
+    let flags = pkg_config(&TRACKER, &place, &["--cflags", "--libs"])?;
     let program = folder.join("unpacked_two_trackers");
     compile(Way::C("c99"), &["ffi/examples/two_trackers.c"], Path::new("."), &flags, &program)?;
     run(Command::new(&program).env("LD_LIBRARY_PATH", place.join("lib")))
@@ -188,36 +178,61 @@ pub(super) fn beside(folder: &Path, library: &Library, build: &Build, prefix: &P
     run(&mut Command::new(&program))
 }
 
-/// The flags that pkg-config gives for what is installed under a prefix.
-fn pkg_config(prefix: &Path, options: &[&str]) -> Result<Vec<String>> {
+/// Whether a shared library under a prefix gives the functions of its headers, and no others.
+pub(super) fn check_shared(library: &Library, prefix: &Path) -> Result<()> {
+    let (given, _) = archive::symbols(&prefix.join(format!("lib/lib{}.so", library.name)))?;
+    let mut given: Vec<String> = given.into_iter().filter(|name| !name.starts_with('_')).collect();
+    given.sort_unstable();
+    ensure!(
+        given == library.functions()?,
+        "the shared library does not give what its headers say: {given:?}"
+    );
+    Ok(())
+}
+
+/// The flags that pkg-config gives for a library that is installed under a prefix.
+pub(super) fn pkg_config(
+    library: &Library,
+    prefix: &Path,
+    options: &[&str],
+) -> Result<Vec<String>> {
     let mut pkg_config = Command::new("pkg-config");
     pkg_config.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
-    let printed = read(pkg_config.args(options).arg("rollbook"))?;
+    let printed = read(pkg_config.args(options).arg(library.name))?;
     Ok(printed.split_whitespace().map(str::to_owned).collect())
 }
 
-/// The commands of docs/c.md, as they stand there, in an empty folder.
+/// The commands of docs/c.md; the front page has the first of them.
 fn document(prefix: &Path) -> Result<()> {
-    let page = root().join("docs/c.md");
-    let text = fs::read_to_string(&page).with_context(|| format!("no {}", page.display()))?;
-    let front = fs::read_to_string(root().join("README.md"))?;
+    let page = "docs/c.md";
+    let text = text_of(page)?;
+    let front = text_of("README.md")?;
     let first = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
     let is_there = first.is_some_and(|block| front.contains(block));
     ensure!(is_there, "README.md and docs/c.md begin alike");
+    ensure!(text.contains("two_trackers"), "docs/c.md builds the first example");
+    run_page(page, prefix, &programs::folder().join("document"))
+}
+
+/// Runs the commands of a page, as they stand there, in an empty folder with what was installed under
+/// a prefix.
+pub(super) fn run_page(page: &str, prefix: &Path, home: &Path) -> Result<()> {
+    let text = text_of(page)?;
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
     let commands: String = blocks.map(|(block, _)| block).collect();
-    ensure!(commands.contains("two_trackers"), "docs/c.md builds the first example");
-    let folder = programs::folder().join("document");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder)?;
-    symlink(root().join("ffi"), folder.join("ffi"))?;
-    symlink(prefix, folder.join(".local"))?;
-    // It was installed above, and is not built once more.
+    // It was installed already, and is not built once more.
     let install = "cargo xtask install --prefix \"$HOME/.local\"\n";
-    ensure!(commands.contains(install), "docs/c.md begins with the installation");
+    ensure!(commands.contains(install), "{page} begins with the installation");
     let commands = commands.replace(install, "cd \"$HOME\"\n");
+    let home = empty(home)?;
+    symlink(root().join("ffi"), home.join("ffi"))?;
+    symlink(prefix, home.join(".local"))?;
     let mut shell = Command::new("sh");
-    run(shell.args(["-e", "-u", "-c", &commands]).env("HOME", &folder))
+    run(shell.args(["-e", "-u", "-c", &commands]).env("HOME", &home))
+}
+
+fn text_of(page: &str) -> Result<String> {
+    fs::read_to_string(root().join(page)).with_context(|| format!("{page} cannot be read"))
 }
 
 /// A device: the library that needs nothing, in a program that has nothing.
