@@ -3,11 +3,7 @@
 use core::mem::size_of;
 
 use rollbook::Status;
-use rollbook_c::{
-    ROLLBOOK_E_BUFSIZE, ROLLBOOK_NOTHING, ROLLBOOK_ROLE_AUTHORITY, ROLLBOOK_ROLE_MEMBER,
-    rollbook_peer_id_t, rollbook_status_t,
-};
-use rollbook_core::{HeapTracker, Now, Role};
+use rollbook_c::{ROLLBOOK_E_BUFSIZE, ROLLBOOK_NOTHING, rollbook_peer_id_t, rollbook_status_t};
 
 use crate::{
     handle::{Node, enter, rollbook_runtime_t},
@@ -73,38 +69,9 @@ pub unsafe extern "C" fn rollbook_runtime_status(
     unsafe {
         enter(runtime, |node| {
             let mut out = SizedOut::new(status, status_size)?;
-            out.put(&node.handle.look(status_of));
+            out.put(&node.handle.look(rollbook_status_t::of));
             Ok(())
         })
-    }
-}
-
-fn status_of(tracker: &HeapTracker, now: Now) -> rollbook_status_t {
-    let status = tracker.status(now);
-    rollbook_status_t {
-        roll_bytes: status.roll_bytes,
-        observations_waiting: tracker.observations_waiting(),
-        admitted: status.admitted,
-        online: status.online,
-        left: status.left,
-        unknown: status.unknown,
-        pending: status.pending,
-        removed: status.removed,
-        banned: status.banned,
-        leases: status.leases,
-        peer_id: tracker.peer_id().into(),
-        home: status.home.into(),
-        root: status.root,
-        session: tracker.session().0,
-        role: match status.role {
-            Role::Authority => ROLLBOOK_ROLE_AUTHORITY,
-            Role::Member => ROLLBOOK_ROLE_MEMBER,
-        },
-        recovering: u8::from(status.recovering),
-        isolated: u8::from(status.isolated),
-        partial: u8::from(status.partial),
-        degraded: u8::from(status.degraded),
-        zero: [0; 7],
     }
 }
 

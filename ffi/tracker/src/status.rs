@@ -2,7 +2,7 @@
 
 use core::mem::size_of;
 
-use rollbook_core::Role;
+use rollbook_core::{NodeEventTracker, Now, Role, Signer, Verifier, storage::Storage};
 
 use crate::{
     args::{Out, Plain, SizedOut, now},
@@ -67,6 +67,41 @@ const _: () = assert!(size_of::<rollbook_status_t>() == 2 * 8 + 8 * 4 + 2 * 48 +
 // SAFETY: it is made of integers and rows of them, without padding, as is asserted.
 unsafe impl Plain for rollbook_status_t {}
 
+impl rollbook_status_t {
+    /// The state of a tracker.
+    pub fn of<S: Storage, K: Signer + Verifier>(
+        tracker: &NodeEventTracker<S, K>,
+        now: Now,
+    ) -> rollbook_status_t {
+        let status = tracker.status(now);
+        rollbook_status_t {
+            roll_bytes: status.roll_bytes,
+            observations_waiting: tracker.observations_waiting(),
+            admitted: status.admitted,
+            online: status.online,
+            left: status.left,
+            unknown: status.unknown,
+            pending: status.pending,
+            removed: status.removed,
+            banned: status.banned,
+            leases: status.leases,
+            peer_id: tracker.peer_id().into(),
+            home: status.home.into(),
+            root: status.root,
+            session: tracker.session().0,
+            role: match status.role {
+                Role::Authority => ROLLBOOK_ROLE_AUTHORITY,
+                Role::Member => ROLLBOOK_ROLE_MEMBER,
+            },
+            recovering: u8::from(status.recovering),
+            isolated: u8::from(status.isolated),
+            partial: u8::from(status.partial),
+            degraded: u8::from(status.degraded),
+            zero: [0; 7],
+        }
+    }
+}
+
 /// Reads the state in figures. Looks at every node.
 ///
 /// @param status_size `sizeof *status`
@@ -83,33 +118,7 @@ pub unsafe extern "C" fn rollbook_tracker_status(
     unsafe {
         enter(tracker, |node| {
             let mut out = SizedOut::new(status, status_size)?;
-            let tracker = node.started()?;
-            let status = tracker.status(now(mono_ms, unix_s));
-            out.put(&rollbook_status_t {
-                roll_bytes: status.roll_bytes,
-                observations_waiting: tracker.observations_waiting(),
-                admitted: status.admitted,
-                online: status.online,
-                left: status.left,
-                unknown: status.unknown,
-                pending: status.pending,
-                removed: status.removed,
-                banned: status.banned,
-                leases: status.leases,
-                peer_id: tracker.peer_id().into(),
-                home: status.home.into(),
-                root: status.root,
-                session: tracker.session().0,
-                role: match status.role {
-                    Role::Authority => ROLLBOOK_ROLE_AUTHORITY,
-                    Role::Member => ROLLBOOK_ROLE_MEMBER,
-                },
-                recovering: u8::from(status.recovering),
-                isolated: u8::from(status.isolated),
-                partial: u8::from(status.partial),
-                degraded: u8::from(status.degraded),
-                zero: [0; 7],
-            });
+            out.put(&rollbook_status_t::of(node.started()?, now(mono_ms, unix_s)));
             Ok(())
         })
     }
