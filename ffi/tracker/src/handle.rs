@@ -191,10 +191,8 @@ pub unsafe extern "C" fn rollbook_tracker_init(
             if memory_size < size_of::<Handle>() || !handle.is_aligned() {
                 return Err(Code(ROLLBOOK_E_MEMORY));
             }
-            let config = read_sized(config, config_size)?;
-            let keys = Keys::of(key_kind, args::bytes(key, key_size)?)?;
-            let seed = args::bytes(seed, 32)?.try_into().expect("32 bytes were asked for");
-            make(handle, &config, keys, seed, false).map_err(|failed| told.tell(failed))?;
+            let given = Given::read((config, config_size), key_kind, (key, key_size), seed)?;
+            make(handle, given, false).map_err(|failed| told.tell(failed))?;
             out.put(handle.cast());
             Ok(())
         }
@@ -203,18 +201,42 @@ pub unsafe extern "C" fn rollbook_tracker_init(
     unsafe { telling(error, |told| guard(|| init(told))) }
 }
 
+/// What a tracker is made of.
+struct Given {
+    config: rollbook_config_t,
+    keys: Keys,
+    seed: [u8; 32],
+}
+
+impl Given {
+    /// Reads the arguments of the two functions that make a tracker.
+    ///
+    /// # Safety
+    ///
+    /// Each pointer is NULL, or valid for reading the size beside it; that of the seed for 32 bytes.
+    unsafe fn read(
+        config: (*const rollbook_config_t, usize),
+        key_kind: u8,
+        key: (*const u8, usize),
+        seed: *const u8,
+    ) -> Answer<Given> {
+        // SAFETY: the caller vouches for it.
+        unsafe {
+            let config = read_sized(config.0, config.1)?;
+            let keys = Keys::of(key_kind, args::bytes(key.0, key.1)?)?;
+            let seed = args::bytes(seed, 32)?.try_into().expect("32 bytes were asked for");
+            Ok(Given { config, keys, seed })
+        }
+    }
+}
+
 /// Makes a tracker in `handle`.
 ///
 /// # Safety
 ///
 /// `handle` is aligned and valid for writing a handle.
-unsafe fn make(
-    handle: *mut Handle,
-    config: &rollbook_config_t,
-    keys: Keys,
-    seed: [u8; 32],
-    is_boxed: bool,
-) -> Result<(), rollbook_error_t> {
+unsafe fn make(handle: *mut Handle, given: Given, is_boxed: bool) -> Result<(), rollbook_error_t> {
+    let Given { config, keys, seed } = given;
     let checked = config.checked()?;
     // SAFETY: the caller vouches that all of it can be written. Each field is written before it
     // is read, and the magic number last, when there is a handle.
@@ -333,10 +355,8 @@ pub unsafe extern "C" fn rollbook_tracker_new(
         unsafe {
             let mut out = Out::new(tracker)?;
             out.put(core::ptr::null_mut());
-            let config = read_sized(config, config_size)?;
-            let keys = Keys::of(key_kind, args::bytes(key, key_size)?)?;
-            let seed = args::bytes(seed, 32)?.try_into().expect("32 bytes were asked for");
-            let handle = boxed(|memory| make(memory, &config, keys, seed, true), told)?;
+            let given = Given::read((config, config_size), key_kind, (key, key_size), seed)?;
+            let handle = boxed(|memory| make(memory, given, true), told)?;
             out.put(handle.cast());
             Ok(())
         }
